@@ -1,0 +1,196 @@
+"""What wmagent answers: plans, what-ifs, anomalies and checked explanations, as plain data that serialises."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from wmagent.domain.types import Action, Facts, Goal, Value
+
+Support = Literal["observed", "interpolated", "extrapolated"]
+
+
+class _Plain:
+    """Gives an answer its JSON form."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as JSON-ready dicts and lists."""
+        return json.loads(json.dumps(dataclasses.asdict(self), default=dict))  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One fact that an imagined step changes; None stands for an absent fact."""
+
+    key: str
+    before: Value | None
+    after: Value | None
+    probability: float
+
+
+@dataclass(frozen=True)
+class Case:
+    """A recorded transition shown as evidence; `distance` is in the model's latent space (0 = identical)."""
+
+    case: str
+    action: str
+    distance: float
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How much recorded experience stands behind one imagined step."""
+
+    support: Support
+    n: int  # recorded transitions with the same action within the support radius
+    cases: tuple[Case, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlanStep:
+    """One step of a plan: what to do, how likely it is to be needed and allowed, what most likely changes."""
+
+    action: Action
+    probability: float  # that the step is reached and applies
+    changes: tuple[Change, ...]  # of its most likely outcome
+    duration: float  # expected hours
+    cost: float
+    evidence: Evidence
+    surprise: float = 0.0
+
+
+@dataclass(frozen=True)
+class Contingency:
+    """What the plan does when a step turns out differently from its main line."""
+
+    after_step: int
+    changes: tuple[Change, ...]
+    probability: float
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A plan that was considered and not chosen, and why."""
+
+    actions: tuple[Action, ...]
+    probability: float
+    duration: float
+    cost: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class TreeNode:
+    """One imagined state of the search tree, for pictures; `parent` indexes the same tuple, -1 for the root."""
+
+    parent: int
+    action: str
+    probability: float  # of this outcome given parent and action
+    reach: float  # of getting here from the root along the tree
+    value: float  # P(goal) from here on
+    changes: tuple[Change, ...]
+    goal: bool = False
+    chosen: bool = False
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One checkable statement of an explanation. `before` and `after` are None where the claim has no such part."""
+
+    kind: Literal["step", "change", "probability", "duration", "cost", "evidence"]
+    text: str
+    step: int | None = None
+    key: str | None = None
+    before: Value | None = None
+    after: Value | None = None
+    number: float | None = None
+
+
+@dataclass(frozen=True)
+class Explanation(_Plain):
+    """A text whose every claim the imagined trajectory entails; `dropped` counts those that did not pass."""
+
+    text: str
+    claims: tuple[Claim, ...]
+    dropped: int = 0
+
+
+@dataclass(frozen=True)
+class Plan(_Plain):
+    """The chosen plan, how sure it is, on what evidence, and what was rejected.
+
+    `probability` is P(goal within its limits) under the model when the plan is followed with its contingencies;
+    `interval` is its 90 % interval. `duration` is in hours.
+    """
+
+    goal: Goal
+    steps: tuple[PlanStep, ...]
+    probability: float
+    interval: tuple[float, float]
+    duration: float
+    cost: float
+    support: Support
+    contingencies: tuple[Contingency, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    tree: tuple[TreeNode, ...] = ()
+    warnings: tuple[str, ...] = ()
+    planner: str = ""
+    imagined: int = 0  # transitions imagined
+    milliseconds: float = 0.0
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The main line's actions."""
+        return tuple(step.action for step in self.steps)
+
+
+@dataclass(frozen=True)
+class WhatIf(_Plain):
+    """The answer to a what-if: P(until) with the intervention, beside the plan without it."""
+
+    question: str
+    until: Goal
+    actions: tuple[Action, ...]  # what is done under the intervention
+    probability: float | None  # None where the model refuses a number
+    interval: tuple[float, float] | None
+    baseline_actions: tuple[Action, ...]
+    baseline_probability: float | None
+    replanned_actions: tuple[Action, ...] = ()  # the best that can be done under the intervention
+    replanned_probability: float | None = None
+    duration: float | None = None
+    cost: float | None = None
+    support: Support = "observed"
+    evidence: tuple[Evidence, ...] = ()
+    warnings: tuple[str, ...] = ()
+    wording: str = "predicted association"
+    imagined: int = 0
+    milliseconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class OddFact:
+    """A fact of a transition that the model did not expect."""
+
+    key: str
+    expected: Value | None
+    expected_probability: float
+    seen: Value | None
+    seen_probability: float
+
+
+@dataclass(frozen=True)
+class Anomaly(_Plain):
+    """One transition with its surprise, its p-value against held-out transitions, and the facts that are odd."""
+
+    index: int
+    action: Action
+    surprise: float  # -log p of what happened, in nats
+    p_value: float  # share of held-out transitions at least this surprising
+    flagged: bool
+    odd: tuple[OddFact, ...]
+    before: Facts | None = None
+    note: str = ""

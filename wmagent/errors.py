@@ -1,0 +1,48 @@
+"""Failures, one class per who must act; this file knows no other module of the project."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class WmagentError(Exception):
+    """Base of every error the toolkit raises on purpose; `exit_code` is what the CLI returns."""
+
+    exit_code = 1
+
+
+class InputError(WmagentError, ValueError):
+    """The caller gave something that cannot be used: a file, a fact, an action, a goal, an option."""
+
+    exit_code = 2
+
+
+class OutOfDomain(WmagentError):
+    """The world model was asked about a state or action it has no knowledge of; no number is given."""
+
+    exit_code = 3
+
+
+class ProposalError(WmagentError):
+    """The language model answered in a form that cannot be used; retrying with the message may help."""
+
+    exit_code = 4
+
+
+class CheckpointError(InputError):
+    """A checkpoint is missing, foreign, damaged or tampered with."""
+
+    exit_code = 5
+
+
+def unknown(kind: str, given: str, known: Iterable[str], hint: str = "") -> InputError:
+    """Return the error for an unknown name, with the closest known names in the message."""
+    names = sorted(known)
+    close = difflib.get_close_matches(given, names, n=3, cutoff=0.5)
+    text = f"unknown {kind} {given!r}"
+    if close:
+        text += "; did you mean " + " or ".join(repr(name) for name in close) + "?"
+    shown = ", ".join(names[:20]) + (f", … ({len(names)} in all)" if len(names) > 20 else "")
+    text += f"; known: {shown or 'none'}"
+    return InputError(text + (f". {hint}" if hint else ""))

@@ -1,0 +1,1 @@
+"""The LangGraph agent: goals in words, search, checked explanations."""

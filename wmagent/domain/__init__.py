@@ -1,0 +1,1 @@
+"""Plain values of the toolkit: facts, actions, transitions, goals, answers. Knows no torch."""

@@ -1,0 +1,1 @@
+"""Planners that search imagined futures. Knows only the latent protocols."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,7 +17,18 @@ class _Plain:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as JSON-ready dicts and lists."""
-        return json.loads(json.dumps(dataclasses.asdict(self), default=dict))  # type: ignore[call-overload]
+        return _plain(self)
+
+
+def _plain(value: Any) -> Any:
+    """Return dataclasses and mappings as dicts, tuples as lists (`asdict` cannot copy read-only mappings)."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return value
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,100 @@
+"""What a baseline is and how a change of facts is written down.
+Knows facts, actions and transitions; knows no torch and no world model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from wmagent.domain.types import Action, Facts, Transition, Value, canonical
+
+Changes = tuple[tuple[str, "Value | None"], ...]  # sorted by key; None: the fact disappears
+FactProbabilities = dict[str, dict["Value | None", float]]  # key -> value (None: absent) -> probability
+
+
+@dataclass(frozen=True)
+class Branching:
+    """One possible next state of a baseline with its probability."""
+
+    probability: float
+    facts: dict[str, Value]
+
+
+@runtime_checkable
+class Baseline(Protocol):
+    """A simple learner of next states: a floor that every world model has to beat.
+
+    Fitting is seeded and returns the baseline itself; a prediction is the whole next fact dict.
+    """
+
+    name: str
+
+    def fit(self, transitions: Sequence[Transition], seed: int = 0) -> Baseline:
+        """Learn from recorded transitions (refused attempts included: their facts stay)."""
+        ...
+
+    def predict(self, facts: Sequence[Facts], actions: Sequence[Action]) -> list[dict[str, Value]]:
+        """Return the most likely next facts of each (facts, action) pair."""
+        ...
+
+    def fact_probabilities(self, facts: Sequence[Facts], actions: Sequence[Action]) -> list[FactProbabilities]:
+        """Return, per pair, the distribution of every fact that may change (keys left out keep their value)."""
+        ...
+
+    def outcomes(self, facts: Sequence[Facts], actions: Sequence[Action]) -> list[tuple[Branching, ...]]:
+        """Return, per pair, the possible next states, likeliest first; probabilities sum to one."""
+        ...
+
+    def legality(self, actions: Sequence[Action]) -> list[float]:
+        """Return, per action, the recorded share of attempts that were accepted (smoothed; one if never seen)."""
+        ...
+
+
+def text(value: Value | None) -> str | None:
+    """Return the form in which fact values compare; an absent fact stays None and equals only itself."""
+    return None if value is None else canonical(value)
+
+
+def changes_between(before: Facts, after: Facts) -> Changes:
+    """Return what differs from `before` to `after`, sorted by key; the new value is None where a fact is gone.
+
+    >>> changes_between({"a": 1, "b": 2}, {"a": 1.0, "c": 3})
+    (('b', None), ('c', 3))
+    """
+    keys = sorted({*before, *after})
+    return tuple((key, after.get(key)) for key in keys if text(before.get(key)) != text(after.get(key)))
+
+
+def apply_changes(before: Facts, changes: Iterable[tuple[str, Value | None]]) -> dict[str, Value]:
+    """Return the facts after the changes; `before` is left as it is."""
+    after = dict(before)
+    for key, value in changes:
+        if value is None:
+            after.pop(key, None)
+        else:
+            after[key] = value
+    return after
+
+
+def marginals(before: Facts, weighted: Mapping[Changes, float]) -> FactProbabilities:
+    """Return the distribution of each fact touched by a weighted set of changes (weights sum to one)."""
+    result: FactProbabilities = {}
+    for key in sorted({key for changes in weighted for key, _ in changes}):
+        shares: dict[Value | None, float] = {}
+        for changes, weight in weighted.items():
+            value = dict(changes).get(key, before.get(key))
+            shares[value] = shares.get(value, 0.0) + weight
+        result[key] = shares
+    return result
+
+
+def accepted_shares(transitions: Sequence[Transition]) -> dict[str, float]:
+    """Return per action label the smoothed share of attempts that were accepted."""
+    tried: dict[str, int] = {}
+    refused: dict[str, int] = {}
+    for row in transitions:
+        label = row.action.label()
+        tried[label] = tried.get(label, 0) + 1
+        refused[label] = refused.get(label, 0) + (row.error is not None)
+    return {label: (n - refused[label] + 1.0) / (n + 1.0) for label, n in tried.items()}

@@ -1,0 +1,254 @@
+"""The small expression form of guards and rules, such as `status == in review and amount != large`.
+
+Knows how to parse it and turn it into a fast check over coded states; knows nothing of actions or files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from wmagent.domain.types import Condition, Op, Value, canonical
+from wmagent.errors import InputError, unknown
+
+State = tuple[int, ...]  # one value code per fact, in the order of the definition
+Check = Callable[[State], bool]
+
+_TOKEN = re.compile(r"""\s*(?:(==|!=|<=|>=|<|>|\(|\)|,)|'([^']*)'|"([^"]*)"|([^\s()=!<>,'"]+))""")
+_LIMIT = 2_000  # characters of one expression
+_DEPTH = 40  # nested brackets
+_ORDER = ("<", "<=", ">", ">=")
+
+
+@dataclass(frozen=True)
+class Test:
+    """One fact against values: `op` is ==, !=, <, <=, >, >= with one value, or `in`, `not in` with several."""
+
+    key: str
+    op: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Every:
+    """All parts hold; no parts: always true."""
+
+    parts: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Either:
+    """At least one part holds."""
+
+    parts: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Negation:
+    """The part does not hold."""
+
+    part: Expression
+
+
+Expression = Test | Every | Either | Negation
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str  # "op" for symbols, "word", "text" for a quoted string, "end"
+    text: str
+    at: int
+
+
+def parse(text: str) -> Expression:
+    """Parse an expression; empty text is always true.
+
+    Keys and values may hold spaces; quote those that contain `and`, `or`, `in`, brackets or operators.
+    A bare key means the fact is true. Raises InputError with the character where reading stopped.
+    """
+    if len(text) > _LIMIT:
+        raise InputError(f"the condition has {len(text)} characters; at most {_LIMIT} are allowed")
+    if not text.strip():
+        return Every(())
+    return _Parser(text).read()
+
+
+def conditions(text: str) -> tuple[Condition, ...]:
+    """Return the parts of a pure conjunction as domain conditions (values as text); InputError if it is not one."""
+    tree = parse(text)
+    parts = tree.parts if isinstance(tree, Every) else (tree,)
+    found = []
+    for part in parts:
+        if not isinstance(part, Test) or part.op in ("in", "not in"):
+            raise InputError(f"a goal joins plain comparisons with 'and'; {text!r} does more than that")
+        op: Op = part.op  # type: ignore[assignment]
+        found.append(Condition(part.key, part.values[0], op))
+    return tuple(found)
+
+
+class _Parser:
+    """Recursive descent over the tokens of one expression; lives for one `parse`."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = list(_tokens(text))
+        self.at = 0
+        self.depth = 0
+
+    def read(self) -> Expression:
+        tree = self._either()
+        if self._now().kind != "end":
+            raise self._wrong("expected 'and', 'or' or the end")
+        return tree
+
+    def _now(self) -> _Token:
+        return self.tokens[self.at]
+
+    def _is(self, *words: str) -> bool:
+        token = self._now()
+        return token.kind in ("op", "word") and token.text in words
+
+    def _wrong(self, why: str) -> InputError:
+        token = self._now()
+        seen = "the end" if token.kind == "end" else repr(token.text)
+        return InputError(f"cannot read {self.text!r}: {why}, found {seen} at character {token.at + 1}")
+
+    def _either(self) -> Expression:
+        parts = [self._every()]
+        while self._is("or"):
+            self.at += 1
+            parts.append(self._every())
+        return parts[0] if len(parts) == 1 else Either(tuple(parts))
+
+    def _every(self) -> Expression:
+        parts = [self._term()]
+        while self._is("and"):
+            self.at += 1
+            parts.append(self._term())
+        return parts[0] if len(parts) == 1 else Every(tuple(parts))
+
+    def _term(self) -> Expression:
+        self.depth += 1
+        if self.depth > _DEPTH:
+            raise self._wrong(f"more than {_DEPTH} nested parts")
+        try:
+            if self._is("not"):
+                self.at += 1
+                return Negation(self._term())
+            if self._is("("):
+                self.at += 1
+                inner = self._either()
+                self._take(")")
+                return inner
+            return self._test()
+        finally:
+            self.depth -= 1
+
+    def _test(self) -> Test:
+        key = self._words("a fact", ("and", "or", "in", "not"))
+        if self._is("in") or (self._is("not") and self.tokens[self.at + 1].text == "in"):
+            raise_not = self._is("not")
+            self.at += 2 if raise_not else 1
+            values = self._several()
+            return Test(key, "not in" if raise_not else "in", values)
+        if self._is("==", "!=", *_ORDER):
+            op = self._now().text
+            self.at += 1
+            return Test(key, op, (self._words("a value", ("and", "or")),))
+        if self._now().kind == "end" or self._is("and", "or", ")"):
+            return Test(key, "==", ("true",))
+        raise self._wrong("expected an operator such as == or !=")
+
+    def _several(self) -> tuple[str, ...]:
+        self._take("(")
+        values = [self._words("a value", ())]
+        while self._is(","):
+            self.at += 1
+            values.append(self._words("a value", ()))
+        self._take(")")
+        return tuple(values)
+
+    def _take(self, symbol: str) -> None:
+        if not self._is(symbol):
+            raise self._wrong(f"expected {symbol!r}")
+        self.at += 1
+
+    def _words(self, what: str, stops: tuple[str, ...]) -> str:
+        """Return a quoted text, or plain words up to the next operator or stop word."""
+        if self._now().kind == "text":
+            self.at += 1
+            return self.tokens[self.at - 1].text
+        found = []
+        while self._now().kind == "word" and self._now().text not in stops:
+            found.append(self._now().text)
+            self.at += 1
+        if not found:
+            raise self._wrong(f"expected {what}")
+        return " ".join(found)
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    at = 0
+    end = len(text.rstrip())
+    while at < end:
+        match = _TOKEN.match(text, at)
+        if match is None:
+            hint = "; compare with ==" if text[at:].lstrip().startswith("=") else ""
+            raise InputError(f"cannot read {text!r} from character {at + 1} on{hint}")
+        symbol, single, double, word = match.groups()
+        if symbol is not None:
+            yield _Token("op", symbol, match.start(1))
+        elif word is not None:
+            yield _Token("word", word, match.start(4))
+        else:
+            yield _Token("text", single if single is not None else double, match.start())
+        at = match.end()
+    yield _Token("end", "", len(text))
+
+
+def find_code(key: str, text: Value, domain: Sequence[Value]) -> int:
+    """Return the index of a value in the fact's domain; InputError with did-you-mean if it is none of them."""
+    wanted = canonical(text)
+    for code, value in enumerate(domain):
+        spelled = canonical(value)
+        if spelled == wanted or (isinstance(value, bool) and spelled.lower() == wanted.lower()):
+            return code
+    raise unknown(f"value of {key!r}", wanted, [canonical(value) for value in domain])
+
+
+def compile_check(tree: Expression, domains: Mapping[str, Sequence[Value]]) -> Check:
+    """Return the expression as a function of a coded state; fact i of the state is the i-th key of `domains`."""
+    if isinstance(tree, Test):
+        at, table = _table(tree, domains)
+        return lambda state: table[state[at]]
+    if isinstance(tree, Negation):
+        inner = compile_check(tree.part, domains)
+        return lambda state: not inner(state)
+    if isinstance(tree, Every) and all(isinstance(part, Test) for part in tree.parts):
+        tables = tuple(_table(part, domains) for part in tree.parts if isinstance(part, Test))
+        return lambda state: all([table[state[at]] for at, table in tables])
+    parts = tuple(compile_check(part, domains) for part in tree.parts)
+    if isinstance(tree, Every):
+        return lambda state: all(part(state) for part in parts)
+    return lambda state: any(part(state) for part in parts)
+
+
+def _table(test: Test, domains: Mapping[str, Sequence[Value]]) -> tuple[int, tuple[bool, ...]]:
+    """Return the fact's position and, per value code, whether the test holds."""
+    if test.key not in domains:
+        raise unknown("fact", test.key, domains)
+    domain = domains[test.key]
+    at = list(domains).index(test.key)
+    if test.op in _ORDER:
+        return at, tuple(_ordered(test, value) for value in domain)
+    codes = {find_code(test.key, value, domain) for value in test.values}
+    wanted = test.op in ("==", "in")
+    return at, tuple((code in codes) == wanted for code in range(len(domain)))
+
+
+def _ordered(test: Test, value: Value) -> bool:
+    if isinstance(value, (str, bool)):
+        raise InputError(f"{test.key!r} holds words; {test.op} compares numbers, use == or != or in (…)")
+    op: Op = test.op  # type: ignore[assignment]
+    return Condition(test.key, test.values[0], op).accepts(value)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 
 def main() -> None:
     """Run the command line (`wmagent …`)."""
-    from wmagent.cli.app import run
+    # Before torch is imported: threads that spin while they wait make a shared machine many times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from wmagent.cli.app import app
 
-    run()
+    app(prog_name="wmagent")

@@ -1,0 +1,59 @@
+"""`wmagent learn`: recorded transitions in, a learned model out. Knows the model only by its public name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wmagent.cli.output import AsJson, Seed, command, messages, note, show, show_json
+from wmagent.cli.progress import learning_bar
+from wmagent.errors import InputError
+
+
+@command
+def learn(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="Transitions: .jsonl, .jsonl.gz or .parquet.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="Where the model is saved (a folder).")],
+    preset: Annotated[str, typer.Option(help="Size and patience: tiny, small, medium, …")] = "small",
+    seed: Seed = 0,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Use the first N rows only.")] = None,
+    text: Annotated[str, typer.Option(help="Word meanings from: auto, minilm, learned, or a model folder.")] = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep snapshots beside MODEL and go on from them if they are there.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Learn a world model from recorded transitions.
+
+    Rows are {"case", "state", "action": {"name", "arguments"}, "next_state", "error", "duration", "cost"};
+    only state, action and next_state are required.
+
+    Examples:
+
+        wmagent learn transitions.jsonl -o contracts.wm
+
+        wmagent learn log.parquet -o log.wm --limit 20000 --preset small --seed 1
+
+        wmagent learn big.jsonl.gz -o big.wm --resume     (again after an interruption: it goes on)
+    """
+    if not source.is_file():
+        raise InputError(f"{source}: no such file; give recorded transitions as .jsonl, .jsonl.gz or .parquet")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; a model is a folder, choose another name for --out")
+    from wmagent import WorldModel
+
+    snapshots = out.with_name(out.name + ".training") if resume else None
+    with learning_bar(messages()) as progress:
+        model = WorldModel.learn(
+            source, preset=preset, seed=seed, text=text, limit=limit, resume=snapshots, progress=progress
+        )
+    model.save(out)
+    if as_json:
+        show_json({"model": str(out), "card": model.card})
+        return
+    note(f"learned from {model.n_transitions:,} transitions; saved {out}")
+    from rich.markdown import Markdown
+
+    show(Markdown(model.card_markdown()))

@@ -1,0 +1,66 @@
+"""`wmagent plan`: a goal in words and the current facts in, a plan with its certainty out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wmagent.cli.inputs import read_facts
+from wmagent.cli.output import AsJson, Seed, command, note, show, show_json
+from wmagent.cli.parts import ModelPath, PlannerName, State, open_agent
+
+GoalWords = Annotated[str, typer.Option("--goal", "-g", metavar="WORDS", help="What should become true, in words.")]
+
+
+@command
+def plan(
+    path: ModelPath,
+    goal: GoalWords,
+    state: State,
+    planner: PlannerName = "best-first",
+    simulations: Annotated[int | None, typer.Option(min=1, help="How many imagined transitions to spend.")] = None,
+    seed: Seed = 0,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write an HTML report.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Add an explanation whose every claim is checked.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Imagine courses of action and show the best one: steps, P(goal), evidence, and what was rejected.
+
+    Examples:
+
+        wmagent plan contracts.wm --goal "get the contract approved within 10 days" --state facts.json
+
+        wmagent plan contracts.wm -g "status approved" -s '{"status": "draft", "amount": "high"}' --report plan.html
+
+        jq .state < row.json | wmagent plan contracts.wm -g "status approved" -s - --json
+    """
+    facts = read_facts(state)
+    agent = open_agent(path, planner)
+    answer = agent.plan(goal, facts, seed=seed, budget=_budget(simulations))
+    explanation = agent.explain(answer) if explain else None
+    if report is not None:
+        from wmagent.report import render_report, write_report
+
+        write_report(report, render_report(answer, card=agent.model.card, title=goal))
+        note(f"wrote {report}")
+    if as_json:
+        extra = {"explanation": explanation.to_dict()} if explanation else {}
+        show_json({**answer.to_dict(), **extra})
+        return
+    from wmagent.cli.tables import plan_view
+
+    show(plan_view(answer))
+    if explanation:
+        show(f"\n{explanation.text}")
+
+
+def _budget(simulations: int | None) -> object:
+    if simulations is None:
+        return None
+    from wmagent.latent.protocols import Budget
+
+    return Budget(simulations=simulations)

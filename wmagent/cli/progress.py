@@ -1,0 +1,52 @@
+"""The progress bar of learning, on stderr. Knows the shape of progress reports and no model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Report(Protocol):
+    """What learning says of itself while it runs."""
+
+    @property
+    def stage(self) -> str: ...
+    @property
+    def done(self) -> int: ...
+    @property
+    def total(self) -> int: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def metrics(self) -> dict[str, float]: ...
+
+
+@contextmanager
+def learning_bar(console: Console) -> Iterator[Callable[[Report], None]]:
+    """Show one bar per stage while the block runs; silent where stderr is no terminal except for stage names."""
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description:<22}", markup=False),
+        BarColumn(bar_width=30),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    bars: dict[str, TaskID] = {}
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+
+        def report(step: Report) -> None:
+            if step.stage not in bars:
+                bars[step.stage] = bar.add_task(step.stage, total=max(step.total, 1), note="")
+                if not console.is_terminal:
+                    console.print(f"{step.stage} …", markup=False)
+            numbers = "  ".join(f"{name} {number:.3f}" for name, number in list(step.metrics.items())[:3])
+            bar.update(bars[step.stage], completed=step.done, total=max(step.total, 1), note=numbers or step.message)
+
+        yield report

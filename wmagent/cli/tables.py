@@ -1,0 +1,186 @@
+"""Answers as tables for the terminal. Knows the answers of `wmagent.domain` and nothing that computes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from wmagent.domain.answers import Anomaly, Evidence, Plan, WhatIf
+from wmagent.report.wording import amount, arrow, changes, hours, interval, percent, value
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+
+def plan_view(plan: Plan) -> RenderableType:
+    """Return everything a person wants to see of a plan: steps, certainty, evidence, what was rejected and why."""
+    from rich.console import Group
+
+    parts: list[RenderableType] = [_headline(plan), _steps(plan)]
+    if plan.contingencies:
+        parts.append(_contingencies(plan))
+    if plan.alternatives:
+        parts.append(_alternatives(plan))
+    if any(step.evidence.cases for step in plan.steps):
+        parts.append(_evidence(plan))
+    parts.extend(_warnings(plan.warnings))
+    parts.append(_small(f"{plan.imagined:,} imagined transitions in {plan.milliseconds:.0f} ms ({plan.planner})"))
+    return Group(*parts)
+
+
+def what_if_view(answer: WhatIf) -> RenderableType:
+    """Return a what-if beside the plan without it and the best that remains."""
+    from rich.console import Group
+    from rich.text import Text
+
+    table = _table("", "course", "P(goal)", caption=None)
+    _row(table, "as planned", arrow(answer.baseline_actions), percent(answer.baseline_probability))
+    _row(table, "what if", arrow(answer.actions), percent(answer.probability))
+    if answer.replanned_probability is not None:
+        _row(table, "best that remains", arrow(answer.replanned_actions), percent(answer.replanned_probability))
+    head = Text(f"{answer.question} ", style="bold")
+    if answer.probability is None:
+        head.append("No number: this is outside what the model knows.", style="yellow")
+    else:
+        head.append(f"{percent(answer.probability)} ({interval(answer.interval)}, {answer.wording})", style="bold cyan")
+    took = f"{answer.imagined:,} imagined transitions in {answer.milliseconds:.0f} ms; support: {answer.support}"
+    return Group(head, table, *_warnings(answer.warnings), _small(took))
+
+
+def anomalies_view(found: Sequence[Anomaly], checked: int, flagged: int) -> RenderableType:
+    """Return the given anomalies, the most surprising first, with the facts that are odd."""
+    from rich.console import Group
+
+    table = _table("row", "action", "surprise", "p", "odd facts")
+    for anomaly in found:
+        odd = "\n".join(
+            f"{fact.key}: expected {value(fact.expected)} ({percent(fact.expected_probability)}), "
+            f"saw {value(fact.seen)} ({percent(fact.seen_probability)})"
+            for fact in anomaly.odd[:3]
+        )
+        style = "" if anomaly.flagged else "dim"
+        _row(
+            table,
+            str(anomaly.index),
+            anomaly.action.label(),
+            f"{anomaly.surprise:.1f}",
+            f"{anomaly.p_value:.4f}",
+            odd or anomaly.note or "—",
+            style=style,
+        )
+    text = f"{flagged:,} of {checked:,} transitions flagged"
+    return Group(table, _small(text)) if found else _small(text)
+
+
+def pairs_view(rows: Iterable[tuple[str, str]], head: tuple[str, str]) -> RenderableType:
+    """Return two plain columns under the given heads."""
+    table = _table(*head)
+    for name, meaning in rows:
+        _row(table, name, meaning)
+    return table
+
+
+def _headline(plan: Plan) -> RenderableType:
+    from rich.text import Text
+
+    words = plan.goal.words or " and ".join(condition.words() for condition in plan.goal.conditions)
+    text = Text(f"{words}: ", style="bold")
+    text.append(f"{percent(plan.probability)} ", style="bold green" if plan.probability >= 0.5 else "bold yellow")
+    text.append(f"({interval(plan.interval)}), about {hours(plan.duration)}, cost {amount(plan.cost)}, ")
+    text.append(f"support: {plan.support}")
+    understood = " and ".join(condition.words() for condition in plan.goal.conditions)
+    limits = f", within {hours(plan.goal.deadline)}" if plan.goal.deadline is not None else ""
+    limits += f", at most {amount(plan.goal.max_cost)}" if plan.goal.max_cost is not None else ""
+    avoid = "".join(f", never {condition.words()}" for condition in plan.goal.forbidden)
+    text.append(f"\nunderstood as {understood}{limits}{avoid}", style="dim")
+    return text
+
+
+def _steps(plan: Plan) -> RenderableType:
+    table = _table("", "step", "P(reached)", "most likely change", "time", "cost", "similar cases", title="Plan")
+    for index, step in enumerate(plan.steps, 1):
+        _row(
+            table,
+            str(index),
+            step.action.label(),
+            percent(step.probability),
+            changes(step.changes),
+            hours(step.duration),
+            amount(step.cost),
+            _cases(step.evidence),
+        )
+    if not plan.steps:
+        _row(table, "", "nothing to do", "", "", "", "", "")
+    return table
+
+
+def _contingencies(plan: Plan) -> RenderableType:
+    table = _table("after step", "if instead", "P", "then", title="If it turns out differently")
+    for branch in plan.contingencies:
+        _row(
+            table,
+            str(branch.after_step + 1),
+            changes(branch.changes),
+            percent(branch.probability),
+            arrow(branch.actions),
+        )
+    return table
+
+
+def _alternatives(plan: Plan) -> RenderableType:
+    table = _table("course", "P(goal)", "time", "cost", "why not", title="Considered and rejected")
+    for other in plan.alternatives:
+        _row(
+            table,
+            arrow(other.actions),
+            percent(other.probability),
+            hours(other.duration),
+            amount(other.cost),
+            other.reason,
+        )
+    return table
+
+
+def _evidence(plan: Plan) -> RenderableType:
+    table = _table("step", "case", "distance", "what happened then", title="Nearest recorded cases")
+    for step in plan.steps:
+        for case in step.evidence.cases[:2]:
+            _row(table, step.action.label(), case.case or "—", f"{case.distance:.2f}", changes(case.changes))
+    return table
+
+
+def _cases(evidence: Evidence) -> str:
+    return f"{evidence.n:,} ({evidence.support})" if evidence.support != "observed" else f"{evidence.n:,}"
+
+
+def _warnings(texts: Sequence[str]) -> list[RenderableType]:
+    from rich.text import Text
+
+    return [Text(f"note: {text}", style="yellow") for text in texts]
+
+
+def _small(text: str) -> RenderableType:
+    from rich.text import Text
+
+    return Text(text, style="dim")
+
+
+def _table(*columns: str, title: str | None = None, caption: str | None = None) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    heading = Text(title, style="bold") if title else None
+    table = Table(box=SIMPLE_HEAD, title=heading, title_justify="left", caption=caption, pad_edge=False)
+    for name in columns:
+        right = name.startswith(("P", "p", "surprise", "distance", "cost", "time", "similar", "row"))
+        table.add_column(Text(name), justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def _row(table: Table, *cells: str, style: str = "") -> None:
+    """Add a row of plain text: brackets in somebody's facts are no markup."""
+    from rich.text import Text
+
+    table.add_row(*(Text(cell) for cell in cells), style=style)

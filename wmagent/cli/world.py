@@ -1,0 +1,95 @@
+"""`wmagent world …`: shipped and described worlds: list, show, and generate experience. Loads no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wmagent.cli.output import AsJson, Seed, command, note, show, show_json
+
+app = typer.Typer(help="Worlds that experience comes from: list, show, generate.", no_args_is_help=True)
+
+WorldName = Annotated[str, typer.Argument(metavar="WORLD", help="A shipped name, or a YAML/JSON file.")]
+
+
+@app.command("list")
+@command
+def list_worlds(as_json: AsJson = False) -> None:
+    """List the shipped worlds.
+
+    Example:
+
+        wmagent world list
+    """
+    from wmagent import worlds
+
+    names = list(worlds.names())
+    if as_json:
+        show_json({"worlds": names})
+        return
+    for name in names:
+        typer.echo(name)
+
+
+@app.command("show")
+@command
+def show_world(name: WorldName, as_json: AsJson = False) -> None:
+    """Show a world: where a case starts, its actions and goals.
+
+    Examples:
+
+        wmagent world show contract-approval
+
+        wmagent world show my-process.yaml --json
+    """
+    from wmagent import worlds
+
+    world = worlds.load(name)
+    start = dict(world.observe(world.initial(0)).facts)
+    actions = [action.label() for action in world.actions]
+    goals = [
+        {"words": goal.words, "conditions": [condition.words() for condition in goal.conditions]}
+        for goal in world.goals()
+    ]
+    if as_json:
+        show_json({"world": world.name, "start": start, "actions": actions, "goals": goals})
+        return
+    from wmagent.cli.tables import pairs_view
+
+    show(f"{world.name}: {len(actions)} actions, {len(goals)} goals\n")
+    show(pairs_view([(key, str(value)) for key, value in start.items()], ("fact", "at the start (one example)")))
+    show(pairs_view([(goal["words"], " and ".join(goal["conditions"])) for goal in goals], ("goal", "means")))
+    show("actions: " + ", ".join(actions))
+
+
+@app.command("generate")
+@command
+def generate(
+    name: WorldName,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write: .jsonl, .jsonl.gz, .parquet.")
+    ],
+    transitions: Annotated[int, typer.Option("--transitions", "-n", min=1, help="How many transitions.")] = 10_000,
+    attempts: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of refused attempts among them.")] = 0.1,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Generate recorded experience: cases of the world under a varied logging policy.
+
+    Examples:
+
+        wmagent world generate contract-approval -n 20000 -o transitions.jsonl
+
+        wmagent world generate my-process.yaml -n 5000 --seed 7 -o cases.parquet
+    """
+    from wmagent import worlds
+    from wmagent.worlds.recorded import write_transitions
+
+    rows = worlds.experience(worlds.load(name), transitions=transitions, seed=seed, attempts=attempts)
+    write_transitions(out, rows)
+    if as_json:
+        show_json({"world": name, "file": str(out), "transitions": len(rows), "cases": len({row.case for row in rows})})
+        return
+    note(f"wrote {len(rows):,} transitions to {out}")

@@ -1,0 +1,69 @@
+"""How values read to a person: percentages, hours, changes. Shared by tables, the demo and the HTML report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wmagent.domain.answers import Change
+from wmagent.domain.types import Action, Value, canonical
+
+ABSENT = "—"
+
+
+def percent(probability: float | None) -> str:
+    """Return a probability as text; a number that only rounds to 0 or 100 % says so."""
+    if probability is None:
+        return "no number"
+    if 0 < probability < 0.001:
+        return "< 0.1 %"
+    if 0.999 < probability < 1:
+        return "> 99.9 %"
+    return f"{100 * probability:.1f} %"
+
+
+def interval(bounds: tuple[float, float] | None) -> str:
+    """Return a 90 % interval as text."""
+    if bounds is None:
+        return "no interval"
+    return f"90 % interval {percent(bounds[0])} to {percent(bounds[1])}"
+
+
+def hours(duration: float | None) -> str:
+    """Return hours in the unit a person would choose."""
+    if duration is None:
+        return ABSENT
+    if duration == 0:
+        return "0 h"
+    if duration < 1:
+        return f"{60 * duration:.0f} min"
+    if duration < 48:
+        return f"{duration:.1f} h"
+    return f"{duration / 24:.1f} days"
+
+
+def amount(cost: float | None) -> str:
+    """Return a cost in plain units."""
+    return ABSENT if cost is None else f"{cost:,.0f}" if cost >= 100 or cost == int(cost) else f"{cost:,.2f}"
+
+
+def value(given: Value | None) -> str:
+    """Return a fact's value, or a dash for an absent fact."""
+    return ABSENT if given is None else canonical(given)
+
+
+def change(given: Change) -> str:
+    """Return one change as `key: before → after`."""
+    return f"{given.key}: {value(given.before)} → {value(given.after)}"
+
+
+def changes(given: Sequence[Change], limit: int = 3) -> str:
+    """Return the changes in one line, the rest counted."""
+    if not given:
+        return "nothing changes"
+    rest = f", … ({len(given) - limit} more)" if len(given) > limit else ""
+    return ", ".join(change(item) for item in given[:limit]) + rest
+
+
+def arrow(actions: Sequence[Action]) -> str:
+    """Return a sequence of actions in one line."""
+    return " → ".join(action.label() for action in actions) or "do nothing"

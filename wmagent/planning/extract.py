@@ -1,0 +1,196 @@
+"""From a solved graph to the record of a search: main line, candidates, branches and the tree for pictures.
+
+Knows the graph and the policy; must not know how they were found.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+import numpy as np
+
+from wmagent.latent.protocols import Branch, Candidate, Latent, Search, SearchNode
+from wmagent.planning.chain import HOURS, MONEY, RISK, STEPS, WON, Chain, follow
+from wmagent.planning.graph import ImaginedGraph
+from wmagent.planning.induction import STOP, Limits, Values
+from wmagent.planning.objective import utility
+
+LONGEST, NOTICEABLE, LARGEST_TREE = 60, 0.02, 160
+
+
+def extract(graph: ImaginedGraph, values: Values, limits: Limits, planner: Any, began: float) -> Search:
+    """Return the search record of a solved graph; `planner` is the dataclass of settings, with `alternatives`."""
+    firsts = _first_pairs(graph, values, limits, planner.alternatives)
+    chain = follow(graph, values, limits, firsts)
+    lines = [_main_line(graph, chain, root) for root in chain.roots]
+    candidates = [_candidate(graph, chain, line) for line in lines]
+    best, others = candidates[0], sorted(candidates[1:], key=lambda c: -c.utility)
+    return Search(
+        candidates=(best, *others),
+        states=all_states(graph),
+        nodes=_tree(graph, values, limits, lines[0]),
+        branches=_branches(graph, chain, lines[0]),
+        main_line=tuple(int(s) for s in lines[0].states),
+        imagined=graph.imagined,
+        milliseconds=(time.perf_counter() - began) * 1e3,
+        settings=dataclasses.asdict(planner),
+    )
+
+
+def all_states(graph: ImaginedGraph) -> Latent:
+    """Return every distinct imagined state, row 0 the start."""
+    return graph.latents(np.arange(len(graph)))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Line:
+    """A way through the chain: nodes with the action taken at each, the states visited, the chance of staying on it."""
+
+    nodes: list[int]
+    states: list[int]
+    reach: list[float]  # of each node
+
+
+def _main_line(graph: ImaginedGraph, chain: Chain, root: int) -> _Line:
+    """Follow the outcomes that most likely lead on to the goal, never into a state already on the line."""
+    nodes, states, reach = [], [int(max(chain.state[root], 0))], [1.0]
+    node, seen = int(root), {int(chain.state[root])}
+    while len(nodes) < LONGEST and chain.pair[node] != STOP and node > WON + 1:
+        nodes.append(node)
+        low, high = np.searchsorted(chain.origin, [node, node + 1])
+        merit = chain.weights[low:high, 0] * chain.worth[chain.target[low:high], 0]
+        merit = np.where([int(s) in seen for s in chain.arrival[low:high]], 0.0, merit)
+        if not len(merit) or merit.max() <= 0:
+            break
+        line = low + int(merit.argmax())
+        node = int(chain.target[line])
+        same = chain.arrival[low:high] == chain.arrival[line]
+        reach.append(reach[-1] * float(chain.weights[low:high, 0][same].sum()))
+        states.append(int(chain.arrival[line]))
+        seen.add(states[-1])
+    return _Line(nodes, states, reach)
+
+
+def _actions(graph: ImaginedGraph, chain: Chain, line: _Line) -> tuple[int, ...]:
+    return tuple(int(graph.pairs.action[chain.pair[node]]) for node in line.nodes)
+
+
+def _candidate(graph: ImaginedGraph, chain: Chain, line: _Line) -> Candidate:
+    root = line.nodes[0] if line.nodes else int(chain.roots[0])
+    worth = chain.worth[root]
+    won = bool(graph.goal[0])
+    heads = worth[1:HOURS] if len(worth) > 5 else np.zeros(1)
+    probability = 1.0 if won else float(min(1.0, worth[0]))
+    actions = _actions(graph, chain, line)
+    return Candidate(
+        actions=actions,
+        probability=probability,
+        head_probabilities=tuple(1.0 if won else float(min(1.0, p)) for p in heads),
+        duration=float(worth[HOURS]),
+        cost=float(worth[MONEY]),
+        utility=utility(
+            graph.objective,
+            probability,
+            hours=float(worth[HOURS]),
+            cost=float(worth[MONEY]),
+            steps=float(worth[STEPS]),
+            risk=float(worth[RISK]),
+        ),
+        step_probabilities=_step_probabilities(graph, chain, line, actions),
+    )
+
+
+def _step_probabilities(graph: ImaginedGraph, chain: Chain, line: _Line, actions: tuple[int, ...]) -> tuple[float, ...]:
+    """Return how likely each step is to be executed at all; a repeated action counts along the line only."""
+    if not actions:
+        return ()
+    distinct = np.array(sorted(set(actions)))
+    executed = np.where(chain.pair >= 0, graph.pairs.action[chain.pair], -1)
+    chance = chain.chance_of(distinct, executed)[line.nodes[0]]
+    first = {action: actions.index(action) for action in set(actions)}
+    return tuple(
+        float(min(1.0, chance[np.searchsorted(distinct, action)])) if first[action] == step else line.reach[step]
+        for step, action in enumerate(actions)
+    )
+
+
+def _branches(graph: ImaginedGraph, chain: Chain, line: _Line) -> tuple[Branch, ...]:
+    """Return the deviations from the main line that are likely enough to notice, likeliest first."""
+    found: list[Branch] = []
+    for step, node in enumerate(line.nodes):
+        low, high = np.searchsorted(chain.origin, [node, node + 1])
+        expected = line.states[step + 1] if step + 1 < len(line.states) else -1
+        for state in np.unique(chain.arrival[low:high]):
+            here = low + np.nonzero(chain.arrival[low:high] == state)[0]
+            probability = line.reach[step] * float(chain.weights[here, 0].sum())
+            if state == expected or probability < NOTICEABLE or graph.goal[state]:
+                continue
+            target = int(chain.target[here[chain.weights[here, 0].argmax()]])
+            way = _main_line(graph, chain, target) if target > 1 else _Line([], [], [])
+            found.append(Branch(step, int(state), probability, _actions(graph, chain, way)))
+    return tuple(sorted(found, key=lambda branch: -branch.probability))
+
+
+def _first_pairs(graph: ImaginedGraph, values: Values, limits: Limits, count: int) -> tuple[int, ...]:
+    """Return the `count` best other imagined first actions, as pairs."""
+    mine = np.nonzero(graph.pairs.state == 0)[0]
+    chosen = values.choice[0, limits.width - 1]
+    edges = graph.edges
+    worth = []
+    for pair in mine:
+        if pair == chosen or graph.pairs.useless[pair]:
+            continue
+        span = slice(int(graph.pairs.first_edge[pair]), int(graph.pairs.first_edge[pair] + graph.pairs.n_edges[pair]))
+        left = (
+            limits.width - 1
+            if not limits.time.top
+            else max(0, limits.width - 1 - int(graph.pairs.hours[pair] / limits.time.unit) * limits.row)
+        )
+        worth.append((-float(edges.prob[span] @ values.value[edges.next[span], left]), int(pair)))
+    return tuple(pair for value, pair in sorted(worth)[:count] if value < 0)
+
+
+def _tree(graph: ImaginedGraph, values: Values, limits: Limits, line: _Line) -> tuple[SearchNode, ...]:
+    """Return the likeliest part of what was imagined as a tree: every state under the edge that first led to it."""
+    edges, pairs, n = graph.edges, graph.pairs, len(graph)
+    parent_edge = graph.parent
+    reach, visits = np.zeros(n), np.ones(n, dtype=np.int64)
+    reach[0] = 1.0
+    for state in range(1, n):  # a parent is always imagined before its children
+        reach[state] = reach[pairs.state[edges.pair[parent_edge[state]]]] * edges.prob[parent_edge[state]]
+    np.add.at(visits, pairs.state, 1)
+    value = values.value.max(1)
+    on_line = set(line.states)
+    score = reach * (0.05 + value) + np.isin(np.arange(n), line.states) * 2
+    kept = {0}
+    for state in np.argsort(-score, kind="stable"):
+        way = []
+        here = int(state)
+        while here not in kept:
+            way.append(here)
+            here = int(pairs.state[edges.pair[parent_edge[here]]])
+        if len(kept) + len(way) > LARGEST_TREE:
+            break
+        kept.update(way)
+    rows = sorted(kept)
+    place = {state: i for i, state in enumerate(rows)}
+    nodes = []
+    for state in rows:
+        edge = int(parent_edge[state])
+        pair = int(edges.pair[edge]) if edge >= 0 else -1
+        nodes.append(
+            SearchNode(
+                parent=place[int(pairs.state[pair])] if edge >= 0 else -1,
+                state=state,
+                action=int(pairs.action[pair]) if edge >= 0 else -1,
+                probability=float(edges.prob[edge]) if edge >= 0 else 1.0,
+                reach=float(reach[state]),
+                value=float(value[state]),
+                visits=int(visits[state]),
+                goal=bool(graph.goal[state]),
+                chosen=state in on_line,
+            )
+        )
+    return tuple(nodes)

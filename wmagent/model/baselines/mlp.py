@@ -52,7 +52,7 @@ class CopyGatedMLP:
         new = torch.from_numpy(codes.codes([row.after.facts for row in transitions])[:, targets])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self._net = _Net(codes.width, self.width, [len(codes.values[i]) for i in targets])
+            self._net = _Net(codes.width, self.width, [len(codes.values[i]) for i in targets] or [1])
             if targets:
                 self._train(self._net, inputs, old, new)
         return self

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wmagent.planning.best_first import BestFirst
-    from wmagent.planning.evaluate import evaluate
+    from wmagent.planning.open_plans import evaluate
     from wmagent.planning.objective import objective_for
     from wmagent.planning.registry import planner, planners
     from wmagent.planning.tabular import TableOutcome, TabularDynamics
@@ -18,7 +18,7 @@ _HOMES = {
     "BestFirst": "best_first",
     "TableOutcome": "tabular",
     "TabularDynamics": "tabular",
-    "evaluate": "evaluate",
+    "evaluate": "open_plans",
     "objective_for": "objective",
     "planner": "registry",
     "planners": "registry",

@@ -76,12 +76,15 @@ def run(
         "none": floors["persistence"],
     }
     return {
-        **real,
+        **_scalars(real),
         "learn_seconds": round(seconds, 3),
         "peak_mib": round(peak, 1),
         "peak_mib_before_learning": round(before_learning, 1),
-        "floors": floors,
-        "controls": controls,
+        "floors": {name: _scalars(scores) for name, scores in floors.items()},
+        "controls": {name: _scalars(scores) for name, scores in controls.items()},
+        "intervals": real["intervals"],
+        "floor_intervals": {name: scores["intervals"] for name, scores in floors.items()},
+        "control_intervals": {name: scores["intervals"] for name, scores in controls.items()},
         "n_train": len(rows),
         "n_test": len(tests),
         "test_pairs_seen_in_training": scored.seen(),
@@ -92,6 +95,10 @@ def run(
         "versions": versions(),
         "notes": list(NOTES),
     }
+
+
+def _scalars(scores: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in scores.items() if name != "intervals"}
 
 
 class _Scored:

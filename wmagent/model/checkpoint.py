@@ -1,0 +1,206 @@
+"""A world model as a folder: safetensors, JSON and a card, with checksums. Never pickle, never a dotted path."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor
+
+from wmagent.domain.types import Action, Value
+from wmagent.errors import CheckpointError
+from wmagent.model.config import ModelConfig
+from wmagent.model.files import read_json, read_tensors, sha256, write_json, write_tensors
+from wmagent.model.memory import Memory
+from wmagent.model.network import Network
+from wmagent.model.tables import FactTable
+from wmagent.model.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from wmagent.model.world_model import WorldModel
+
+FORMAT = 1
+PARTS = ("model.safetensors", "memory.safetensors", "vocabulary.json", "card.json")
+
+
+class _Header(BaseModel):
+    """config.json of a checkpoint."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: int
+    kind: str
+    model: ModelConfig
+    text: str
+    seed: int
+    text_width: int
+    outcomes: int
+    durations: list[float]
+    temperature: float
+    radius: float
+    prototype_radius: float
+    files: dict[str, str]
+
+
+class _Action(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    arguments: dict[str, str | int | float | bool]
+    actor: str
+
+
+class _Words(BaseModel):
+    """vocabulary.json of a checkpoint."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    slots: list[str]
+    values: list[list[str]]
+    raw: list[list[str | int | float | bool | None]]
+    trained: list[int]
+    active: list[int]
+    dynamic: list[int]
+    actions: list[_Action]
+    cases: list[str]
+
+
+def save(model: WorldModel, path: Path) -> None:
+    """Write the folder beside `path`, then move it into place; an older model there is replaced as a whole."""
+    assert model.memory is not None
+    if path.exists() and not (path / "config.json").exists():
+        raise CheckpointError(f"{path} exists and is not a world model; choose another place or remove it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    folder.chmod(0o755)
+    try:
+        _write(model, model.memory, folder)
+        old = path.with_name(f".{path.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        if path.exists():
+            path.rename(old)
+        folder.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _write(model: WorldModel, memory: Memory, folder: Path) -> None:
+    table, words = model.table, model.vocabulary
+    tensors = {f"network.{k}": v for k, v in model.network.state_dict().items()}
+    tensors |= {f"table.{k}": getattr(table, k) for k in ("values", "mask", "keys", "actions", "centre")}
+    tensors["costs"], tensors["held_out_nll"] = model.costs, model.held_out_nll
+    write_tensors(folder / "model.safetensors", tensors)
+    remembered = {k: getattr(memory, k) for k in ("features", "before", "after", "action", "prototypes")}
+    write_tensors(folder / "memory.safetensors", remembered)
+    vocabulary = {
+        "slots": list(words.slots),
+        "values": words.values,
+        "raw": words.raw,
+        "trained": words.trained,
+        "active": list(words.active),
+        "dynamic": list(words.dynamic),
+        "actions": [{"name": a.name, "arguments": dict(a.arguments), "actor": a.actor} for a in words.actions],
+        "cases": memory.cases,
+    }
+    write_json(folder / "vocabulary.json", vocabulary)
+    write_json(folder / "card.json", model.card)
+    header: dict[str, Any] = {
+        "format": FORMAT,
+        "kind": "wmagent.world-model",
+        "model": model.config.model_dump(),
+        "text": model.text,
+        "seed": model.seed,
+        "text_width": table.values.shape[-1],
+        "outcomes": model.network.predictor.outcomes,
+        "durations": model.duration_values.tolist(),
+        "temperature": model.temperature,
+        "radius": memory.radius,
+        "prototype_radius": memory.prototype_radius,
+        "files": {name: sha256(folder / name) for name in PARTS},
+    }
+    write_json(folder / "config.json", header)
+    (folder / "README.md").write_text(model.card_markdown(), encoding="utf-8")
+
+
+def load(path: Path) -> WorldModel:
+    """Read a folder written by `save`; every part is checked against its checksum and shape before use."""
+    from wmagent.model.world_model import WorldModel
+
+    header, words = _read_header(path)
+    parts = read_tensors(path / "model.safetensors")
+    remembered = read_tensors(path / "memory.safetensors")
+    try:
+        table = FactTable(*(parts[f"table.{k}"] for k in ("values", "mask", "keys", "actions", "centre")))
+        network = Network(header.model, header.text_width, header.outcomes, len(header.durations))
+        network.load_state_dict({k.removeprefix("network."): v for k, v in parts.items() if k.startswith("network.")})
+        vocabulary = _vocabulary(words)
+        model = WorldModel(
+            header.model, vocabulary, table, network, torch.tensor(header.durations), parts["costs"],
+            seed=header.seed, text=header.text,
+        )  # fmt: skip
+        model.memory = _memory(remembered, words, header)
+        model.held_out_nll = parts["held_out_nll"]
+    except (KeyError, RuntimeError, IndexError, ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path}: the parts do not fit together ({reason})") from error
+    model.temperature = header.temperature
+    model.card = read_json(path / "card.json")
+    return model
+
+
+def _read_header(path: Path) -> tuple[_Header, _Words]:
+    if not path.is_dir():
+        raise CheckpointError(f"no world model at {path}; make one with `wmagent learn FILE -o {path}`")
+    if not (path / "config.json").exists():
+        raise CheckpointError(f"{path} is not a world model: it has no config.json")
+    raw = read_json(path / "config.json")
+    if not isinstance(raw, dict) or raw.get("kind") != "wmagent.world-model":
+        raise CheckpointError(f"{path} is not a wmagent world model (config.json says kind {_kind(raw)!r})")
+    if raw.get("format") != FORMAT:
+        raise CheckpointError(f"{path} has format {raw.get('format')!r}; this version reads format {FORMAT}")
+    try:
+        header = _Header.model_validate(raw)
+        for name in PARTS:
+            if header.files.get(name) != sha256(path / name):
+                raise CheckpointError(f"{path / name} does not match the checksum in config.json; it was changed")
+        return header, _Words.model_validate(read_json(path / "vocabulary.json"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(p) for p in first["loc"])
+        raise CheckpointError(f"{path}: {place}: {first['msg']}") from error
+
+
+def _kind(raw: Any) -> Any:
+    return raw.get("kind") if isinstance(raw, dict) else type(raw).__name__
+
+
+def _vocabulary(words: _Words) -> Vocabulary:
+    raw: list[list[Value | None]] = [list(values) for values in words.raw]
+    return Vocabulary(
+        slots=tuple(words.slots),
+        values=words.values,
+        raw=raw,
+        trained=words.trained,
+        active=tuple(words.active),
+        dynamic=tuple(words.dynamic),
+        actions=tuple(Action(a.name, a.arguments, a.actor) for a in words.actions),
+    )
+
+
+def _memory(tensors: dict[str, Tensor], words: _Words, header: _Header) -> Memory:
+    return Memory(
+        features=tensors["features"],
+        before=tensors["before"],
+        after=tensors["after"],
+        action=tensors["action"],
+        cases=words.cases,
+        prototypes=tensors["prototypes"],
+        radius=header.radius,
+        prototype_radius=header.prototype_radius,
+    )

@@ -1,0 +1,50 @@
+"""Settings of the world model and their named presets. The constructor arguments are the saved config."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from wmagent.errors import unknown
+
+
+class ModelConfig(BaseModel):
+    """Every choice of a world model. Frozen; unknown keys are errors; saved as `config.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width: int = Field(64, ge=8, description="latent width d")
+    layers: int = Field(2, ge=1, description="transformer blocks; the last one sees the outcome")
+    heads: int = Field(4, ge=1, description="attention heads")
+    expand: int = Field(4, ge=1, description="hidden width of a block's MLP, in widths")
+    outcomes: int | Literal["auto"] = Field("auto", description="outcomes k; auto counts them in repeated situations")
+    ensemble: int = Field(8, ge=1, description="heads of the outcome distribution, each on its own bootstrap")
+    dropout: float = Field(0.0, ge=0, lt=1)
+    regularizer: Literal["none", "sigreg", "vicreg", "ema"] = Field("none", description="anti-collapse by name")
+    regularizer_weight: float = Field(0.09, ge=0)
+    rollout: int = Field(1, ge=1, description="steps of the rollout loss; 1 is one-step only")
+    rollout_weight: float = Field(0.5, ge=0)
+    steps: int = Field(1_200, ge=1, description="optimizer steps")
+    batch: int = Field(256, ge=1)
+    learning_rate: float = Field(2e-3, gt=0)
+    weight_decay: float = Field(0.05, ge=0)
+    warmup: int = Field(100, ge=0)
+    average: float = Field(0.995, ge=0, lt=1, description="decay of the averaged weights that are kept")
+    holdout: float = Field(0.1, gt=0, lt=0.9, description="share of cases held out for calibration and scores")
+    memory: int = Field(1_024, ge=1, description="prototypes that surprise is measured against while imagining")
+    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+
+
+PRESETS: dict[str, dict[str, int | float]] = {
+    "tiny": {"width": 32, "layers": 2, "steps": 600, "batch": 128},
+    "small": {},
+    "base": {"width": 128, "layers": 3, "steps": 6_000},
+}
+
+
+def preset(name: str) -> ModelConfig:
+    """Return a named preset: tiny (seconds), small (a minute or two on two cores), base (a GPU or patience)."""
+    if name not in PRESETS:
+        raise unknown("preset", name, PRESETS)
+    return ModelConfig(**PRESETS[name])  # type: ignore[arg-type]

@@ -1,0 +1,201 @@
+"""From recorded transitions to a world model: split, train, calibrate, remember, write the card's numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wmagent.domain.types import Transition
+from wmagent.errors import InputError
+from wmagent.model.calibration import calibration_curve, expected_calibration_error, fit_temperature
+from wmagent.model.config import ModelConfig
+from wmagent.model.losses import joint_log_probs, slot_log_probs
+from wmagent.model.memory import Memory
+from wmagent.model.network import Network
+from wmagent.model.questions import log_probs
+from wmagent.model.tables import FactTable, Rows, case_ids, count_outcomes, duration_grid
+from wmagent.model.training import Progress, Report, Trainer
+from wmagent.model.vocabulary import Vocabulary
+from wmagent.model.world_model import WorldModel
+from wmagent.registry import resolve
+
+CHUNK = 512
+
+
+def learn(
+    source: Any,
+    config: ModelConfig,
+    seed: int,
+    text: str,
+    limit: int | None,
+    folder: Path | None,
+    report: Report | None,
+) -> WorldModel:
+    """Learn a world model; the arguments are those of `WorldModel.learn`."""
+    started = time.monotonic()
+    transitions: list[Transition] = resolve("source", "transitions")(source, limit=limit)
+    held = hold_out(transitions, config.holdout, seed)
+    train = [t for t, out in zip(transitions, held.tolist(), strict=True) if not out]
+    if not train or not any(dict(t.before.facts) != dict(t.after.facts) for t in train):
+        raise InputError(f"{len(train)} training transitions, none of which changes a fact: there is nothing to learn")
+    _tell(report, "embedding", 0, f"{len(transitions):,} transitions")
+    backend = resolve("text-source", "auto")(text)
+    vocabulary = Vocabulary.build(train)
+    _add_actions(vocabulary, transitions)
+    durations = duration_grid([t.duration for t in train])
+    rows = Rows.build(train, vocabulary, durations)
+    table = FactTable.build(vocabulary, backend.embed)
+    outcomes = count_outcomes(rows) if config.outcomes == "auto" else config.outcomes
+    _tell(report, "embedding", 1, f"{len(vocabulary.active)} facts vary, {outcomes} outcomes")
+    torch.manual_seed(seed)
+    network = Network(config, table.values.shape[-1], outcomes, len(durations))
+    dynamic = torch.tensor([vocabulary.active.index(i) for i in vocabulary.dynamic], dtype=torch.long)
+    trainer = Trainer(
+        network, table, dynamic, rows, config, seed, folder, _fingerprint(train, config, seed, text), report
+    )
+    meters = trainer.fit()
+    model = WorldModel(
+        config, vocabulary, table, network, durations, _costs(train, vocabulary), seed=seed, text=text,
+        embed=backend.embed,
+    )  # fmt: skip
+    _tell(report, "remembering", 0, "calibration and memory")
+    calibrate(model, transitions, held, meters)
+    model.card["data"]["learn_seconds"] = round(time.monotonic() - started, 1)
+    _tell(report, "remembering", 1, "")
+    return model
+
+
+def hold_out(transitions: Sequence[Transition], share: float, seed: int) -> Tensor:
+    """Return (N,) bool: rows of the cases held out for calibration; no case is on both sides."""
+    cases = case_ids(transitions)
+    names = sorted(set(cases))
+    random.Random(seed).shuffle(names)
+    held: set[str] = set()
+    if len(names) > 1:
+        held = set(names[: max(1, round(share * len(names)))])
+    return torch.tensor([case in held for case in cases], dtype=torch.bool)
+
+
+def calibrate(model: WorldModel, transitions: Sequence[Transition], held: Tensor, meters: dict[str, float]) -> None:
+    """Fit the temperature, fill the memory with all transitions, and write the card's held-out numbers."""
+    vocabulary, out = model.vocabulary, held.nonzero().squeeze(1)
+    rows = Rows.build(transitions, vocabulary, model.duration_values)
+    model.refresh()
+    before = torch.from_numpy(vocabulary.encode(t.before.facts for t in transitions))
+    after = torch.from_numpy(vocabulary.encode(t.after.facts for t in transitions))
+    choice, joint = _held_out(model, rows, out)
+    model.temperature = fit_temperature(choice, joint)
+    features = _features(model, before, rows.action)
+    model.memory = Memory.build(features, before, after, rows.action, case_ids(transitions), held, model.config.memory)
+    probs, values, _ = _marginals(model, before[out], rows.action[out])
+    model.held_out_nll = (-log_probs(model, before[out], after[out], rows.action[out], rows.legal[out])).sort().values
+    dynamic = torch.tensor(vocabulary.dynamic)
+    marginal = torch.einsum("bk,bkqv->bqv", probs, values)
+    confidence, read = marginal.max(-1)
+    then, now = after[out][:, dynamic], before[out][:, dynamic]
+    curve = calibration_curve(confidence.flatten(), (read == then).flatten())
+    exact = (read == then).all(1)
+    moved = (now != then).any(1)
+    model.card = {
+        "data": {
+            "transitions": len(transitions),
+            "cases": len(set(case_ids(transitions))),
+            "held_out": len(out),
+            "facts": len(vocabulary.slots),
+            "facts_that_vary": len(vocabulary.active),
+            "facts_that_change": len(vocabulary.dynamic),
+            "actions": len(vocabulary.actions),
+            "refused_attempts": int((~rows.legal).sum()),
+        },
+        "network": {
+            "parameters": sum(p.numel() for p in model.network.parameters()),
+            "outcomes": model.network.predictor.outcomes,
+            "temperature": round(model.temperature, 3),
+            **{k: round(v, 4) for k, v in meters.items()},
+        },
+        "held_out": {
+            "exact": _mean(exact),
+            "exact_changed": _mean(exact[moved]),
+            "nll": _mean(model.held_out_nll),
+            "ece": round(expected_calibration_error(curve), 4),
+            "floor_persistence_exact": _mean(~moved),
+            "calibration": [[round(a, 4), round(b, 4), n] for a, b, n in curve],
+        },
+    }
+
+
+@torch.inference_mode()
+def _held_out(model: WorldModel, rows: Rows, out: Tensor) -> tuple[Tensor, Tensor]:
+    network = model.network
+    if not len(out):
+        return torch.zeros(1, 0, network.predictor.outcomes), torch.zeros(0, network.predictor.outcomes)
+    values, actions = network.latents(model.table)
+    slots, dynamic = torch.arange(len(values)), model._dynamic
+    choices, joints = [], []
+    for index in out.split(CHUNK):
+        part = rows.take(index)
+        change = network.predictor(values[slots, part.before], actions[part.action], dynamic)
+        read = slot_log_probs(
+            change, values[dynamic], model.table.mask[dynamic], part.before[:, dynamic], part.after[:, dynamic]
+        )
+        choices.append(change.choice)
+        joints.append(joint_log_probs(change, read, part.duration, part.done))
+    return torch.cat(choices, 1), torch.cat(joints)
+
+
+def _marginals(model: WorldModel, before: Tensor, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    index = torch.arange(len(action)).split(CHUNK)
+    parts = [model.marginals(model.latent(before[i]), action[i]) for i in index]
+    probs, values, pooled = zip(*parts, strict=True)
+    return torch.cat(probs), torch.cat(values), torch.cat(pooled)
+
+
+@torch.inference_mode()
+def _features(model: WorldModel, before: Tensor, action: Tensor) -> Tensor:
+    parts = [
+        model.network.predictor(model.latent(before[i]).z, model._actions[action[i]], model._dynamic).pooled
+        for i in torch.arange(len(action)).split(CHUNK)
+    ]
+    return torch.cat(parts)
+
+
+def _add_actions(vocabulary: Vocabulary, transitions: Sequence[Transition]) -> None:
+    """Let held-out rows use actions that no training row has; they are known by their words only."""
+    labels = {a.label() for a in vocabulary.actions}
+    new = {t.action.label(): t.action for t in transitions if t.action.label() not in labels}
+    vocabulary.actions = (*vocabulary.actions, *(new[label] for label in sorted(new)))
+    vocabulary.__post_init__()
+
+
+def _costs(transitions: Sequence[Transition], vocabulary: Vocabulary) -> Tensor:
+    total, count = torch.zeros(len(vocabulary.actions)), torch.zeros(len(vocabulary.actions))
+    for t in transitions:
+        if t.error is None:
+            index = vocabulary.action_index(t.action)
+            total[index] += t.cost
+            count[index] += 1
+    return total / count.clamp(min=1)
+
+
+def _fingerprint(transitions: Sequence[Transition], config: ModelConfig, seed: int, text: str) -> str:
+    digest = hashlib.sha256(json.dumps([config.model_dump(), seed, text], sort_keys=True).encode())
+    for t in transitions:
+        digest.update(repr((sorted(t.before.facts.items()), t.action.label(), sorted(t.after.facts.items()))).encode())
+    return digest.hexdigest()
+
+
+def _mean(values: Tensor) -> float | None:
+    return round(values.float().mean().item(), 4) if len(values) else None
+
+
+def _tell(report: Report | None, stage: str, done: int, message: str) -> None:
+    if report:
+        report(Progress(stage, done, 1, message))

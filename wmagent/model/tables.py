@@ -1,0 +1,135 @@
+"""Tensors of a vocabulary and of recorded transitions. Knows text only through a backend's embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wmagent.domain.types import Transition
+from wmagent.model.vocabulary import Vocabulary, action_sentences, fact_sentence, words
+
+Embed = Callable[[Sequence[str]], Tensor]
+MAX_DURATIONS = 32
+
+
+@dataclass
+class FactTable:
+    """Text features of every known value of every active slot, padded to the longest slot.
+
+    `values` (n, v, w) centred and normalised per slot, `mask` (n, v), `keys` (n, w), `actions` (a, w).
+    `centre` (n, w) is the mean over the training values, kept so that later values are placed the same way.
+    """
+
+    values: Tensor
+    mask: Tensor
+    keys: Tensor
+    actions: Tensor
+    centre: Tensor
+
+    @classmethod
+    def build(cls, vocabulary: Vocabulary, embed: Embed, centre: Tensor | None = None) -> FactTable:
+        """Embed each distinct sentence once."""
+        slots = vocabulary.active
+        sentences = [[fact_sentence(vocabulary.slots[i], v) for v in vocabulary.values[i]] for i in slots]
+        flat = embed([s for group in sentences for s in group])
+        longest = max((len(group) for group in sentences), default=1)
+        values = torch.zeros(len(slots), longest, flat.shape[-1] if len(flat) else 1)
+        mask = torch.zeros(len(slots), longest, dtype=torch.bool)
+        start = 0
+        for row, group in enumerate(sentences):
+            values[row, : len(group)] = flat[start : start + len(group)]
+            mask[row, : len(group)] = True
+            start += len(group)
+        if centre is None:
+            trained = torch.tensor([vocabulary.trained[i] for i in slots])
+            within = (torch.arange(longest) < trained.unsqueeze(1)).unsqueeze(-1)
+            centre = (values * within).sum(1) / trained.clamp(min=1).unsqueeze(1)
+        values = torch.nn.functional.normalize(values - centre.unsqueeze(1), dim=-1) * mask.unsqueeze(-1)
+        keys = embed([words(vocabulary.slots[i]) for i in slots])
+        parts = [action_sentences(a) for a in vocabulary.actions]
+        vectors = embed([s for group in parts for s in group])
+        actions, start = [], 0
+        for group in parts:
+            actions.append(vectors[start : start + len(group)].sum(0))
+            start += len(group)
+        return cls(values, mask, keys, torch.stack(actions), centre)
+
+
+def duration_grid(durations: Sequence[float]) -> Tensor:
+    """Return the (m,) hours a duration distribution is over: the distinct values if few, else their quantiles."""
+    distinct = sorted({round(float(d), 6) for d in durations})
+    if len(distinct) > MAX_DURATIONS:
+        distinct = sorted(set(np.quantile(np.asarray(durations), np.linspace(0, 1, MAX_DURATIONS)).tolist()))
+    return torch.tensor(distinct or [0.0], dtype=torch.float32)
+
+
+@dataclass
+class Rows:
+    """Recorded transitions as tensors of N rows; `following` is the row of the same case's next step, or -1."""
+
+    before: Tensor  # (N, n) codes of active slots
+    after: Tensor
+    action: Tensor  # (N,)
+    legal: Tensor  # (N,) bool
+    duration: Tensor  # (N,) bins
+    done: Tensor  # (N,) float
+    following: Tensor  # (N,)
+
+    @classmethod
+    def build(cls, transitions: Sequence[Transition], vocabulary: Vocabulary, durations: Tensor) -> Rows:
+        """Encode transitions; values not yet known are appended to the vocabulary."""
+        active = list(vocabulary.active)
+        before = torch.from_numpy(vocabulary.encode(t.before.facts for t in transitions)[:, active])
+        after = torch.from_numpy(vocabulary.encode(t.after.facts for t in transitions)[:, active])
+        hours = torch.tensor([t.duration for t in transitions], dtype=torch.float32)
+        cases = case_ids(transitions)
+        following = [i + 1 if i + 1 < len(cases) and cases[i + 1] == cases[i] else -1 for i in range(len(cases))]
+        return cls(
+            before=before,
+            after=after,
+            action=torch.tensor([vocabulary.action_index(t.action) for t in transitions]),
+            legal=torch.tensor([t.error is None for t in transitions]),
+            duration=(hours.unsqueeze(1) - durations).abs().argmin(1),
+            done=torch.tensor([float(t.done) for t in transitions]),
+            following=torch.tensor(following),
+        )
+
+    def take(self, index: Tensor) -> Rows:
+        """Return the rows `index`; `following` then points into the original rows."""
+        return Rows(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
+
+    def __len__(self) -> int:
+        return len(self.action)
+
+
+def case_ids(transitions: Sequence[Transition]) -> list[str]:
+    """Return one case id per row: the recorded one, or a walk derived from rows that continue each other."""
+    found: list[str] = []
+    walk = -1
+    for i, t in enumerate(transitions):
+        if t.case:
+            found.append(t.case)
+            continue
+        if i == 0 or transitions[i - 1].case or dict(transitions[i - 1].after.facts) != dict(t.before.facts):
+            walk += 1
+        found.append(f"walk {walk}")
+    return found
+
+
+def count_outcomes(rows: Rows, limit: int = 8) -> int:
+    """Return how many outcomes a situation needs: the most distinct results with a share of at least 2 % (and two
+    rows) that one recorded (state, action) had; 1 where the data is deterministic."""
+    seen: dict[bytes, dict[bytes, int]] = {}
+    keys = torch.cat([rows.before, rows.action.unsqueeze(1)], 1).numpy()
+    for key, result in zip(keys, rows.after.numpy(), strict=True):
+        results = seen.setdefault(key.tobytes(), {})
+        results[result.tobytes()] = results.get(result.tobytes(), 0) + 1
+    most = 1
+    for results in seen.values():
+        total = sum(results.values())
+        most = max(most, sum(1 for count in results.values() if count >= 2 and count >= 0.02 * total))
+    return min(most, limit)

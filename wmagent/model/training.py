@@ -1,0 +1,202 @@
+"""The training loop: seeded, resumable at any step, on whatever device accelerate finds. Knows no question asked later."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from wmagent.model.config import ModelConfig
+from wmagent.model.files import read_tensors, write_json, write_tensors
+from wmagent.model.network import Network
+from wmagent.model.regularizers import EMATarget, collapse_meters, sigreg, vicreg
+from wmagent.model.tables import FactTable, Rows
+
+log = logging.getLogger(__name__)
+
+SAVE_EVERY = 15.0  # seconds between resumable snapshots
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One report of long work: what is being done, how far it is, and what it measures."""
+
+    stage: str
+    done: int
+    total: int
+    message: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass
+class Trainer:
+    """Trains a network on rows. Batches depend only on (seed, step), so a resumed run ends with the same weights.
+
+    With `folder`, weights, optimizer and averages are saved there atomically, and a later run with the same
+    settings and data (`fingerprint`) goes on from the last snapshot.
+    """
+
+    network: Network
+    table: FactTable
+    dynamic: Tensor
+    rows: Rows
+    config: ModelConfig
+    seed: int
+    folder: Path | None = None
+    fingerprint: str = ""
+    report: Report | None = None
+
+    def fit(self) -> dict[str, float]:
+        """Train, leave the averaged weights in the network, and return the last metrics."""
+        from accelerate import Accelerator
+
+        accelerator = Accelerator(mixed_precision=self.config.mixed_precision)
+        self.optimizer = _optimizer(self.network, self.config)
+        self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
+        weights = self._bootstrap()
+        target = EMATarget(self.network.interface) if self.config.regularizer == "ema" else None
+        start = self._resume()
+        self.network.train()
+        last_save, metrics = time.monotonic(), {}
+        model, optimizer = accelerator.prepare(_Losses(self), self.optimizer)
+        rank, world = accelerator.process_index, accelerator.num_processes
+        for step in range(start, self.config.steps):
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.config.learning_rate * _schedule(step, self.config)
+            batch = self.batch(step)[rank::world]
+            with accelerator.autocast():
+                losses = model(batch, weights[:, batch], step)
+            total = torch.stack(list(losses.values())).sum()
+            optimizer.zero_grad()
+            accelerator.backward(total)
+            accelerator.clip_grad_norm_(self.network.parameters(), 1.0)
+            optimizer.step()
+            self._follow(step)
+            if target is not None:
+                target.follow(self.network.interface)
+            if step % 25 == 24 or step + 1 == self.config.steps:
+                metrics = {name: loss.item() for name, loss in losses.items()}
+                self._tell(step + 1, metrics)
+            if self.folder and accelerator.is_main_process and time.monotonic() - last_save > SAVE_EVERY:
+                self._save(step + 1)
+                last_save = time.monotonic()
+        self.network.load_state_dict(self.average)
+        self.network.eval()
+        with torch.no_grad():
+            values, _ = self.network.latents(self.table)
+        return metrics | collapse_meters(values[self.table.mask])
+
+    def batch(self, step: int) -> Tensor:
+        """Return the row indices of a step: a fresh permutation per epoch, seeded by (seed, epoch)."""
+        n = len(self.rows)
+        size = min(self.config.batch, n)
+        per_epoch = n // size
+        epoch, place = divmod(step, per_epoch)
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        return torch.randperm(n, generator=generator)[place * size : (place + 1) * size]
+
+    def _bootstrap(self) -> Tensor:
+        """Poisson(1) weights of every row for every ensemble head, (h, N): the online bootstrap."""
+        generator = torch.Generator().manual_seed(self.seed + 17)
+        shape = (self.config.ensemble, len(self.rows))
+        return torch.poisson(torch.ones(shape), generator=generator) if self.config.ensemble > 1 else torch.ones(shape)
+
+    def _follow(self, step: int) -> None:
+        decay = min(self.config.average, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                self.average[name].lerp_(value, 1 - decay)
+
+    def _tell(self, step: int, metrics: dict[str, float]) -> None:
+        if self.report:
+            self.report(Progress("learning", step, self.config.steps, f"loss {metrics['nll']:.3f}", metrics))
+
+    def _save(self, step: int) -> None:
+        assert self.folder is not None
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.items()}
+        for name, parameter in self.network.named_parameters():
+            for key, value in self.optimizer.state[parameter].items():
+                tensors[f"optimizer.{name}.{key}"] = value if value.dim() else value.reshape(1)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_tensors(self.folder / f"step-{step}.safetensors", tensors)
+        write_json(self.folder / "progress.json", {"step": step, "fingerprint": self.fingerprint})
+        for old in self.folder.glob("step-*.safetensors"):
+            if old.name != f"step-{step}.safetensors":
+                old.unlink()
+
+    def _resume(self) -> int:
+        if self.folder is None or not (self.folder / "progress.json").exists():
+            return 0
+        saved = json.loads((self.folder / "progress.json").read_text())
+        if saved.get("fingerprint") != self.fingerprint:
+            log.warning("the snapshot in %s belongs to other data or settings; starting anew", self.folder)
+            return 0
+        tensors = read_tensors(self.folder / f"step-{saved['step']}.safetensors")
+        self.network.load_state_dict({k: tensors[f"network.{k}"] for k in self.network.state_dict()})
+        self.average = {k: tensors[f"average.{k}"] for k in self.average}
+        for name, parameter in self.network.named_parameters():
+            prefix = f"optimizer.{name}."
+            state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            if state:
+                state["step"] = state["step"].reshape(())
+                self.optimizer.state[parameter] = state
+        return int(saved["step"])
+
+
+class _Losses(nn.Module):
+    """The losses of one batch as a module, so that accelerate can wrap it for several processes."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        super().__init__()
+        self.network = trainer.network
+        self._trainer = (trainer,)  # in a tuple: a trainer is not a submodule
+
+    def forward(self, batch: Tensor, weights: Tensor, step: int) -> dict[str, Tensor]:
+        trainer = self._trainer[0]
+        config, rows = trainer.config, trainer.rows.take(batch)
+        losses = self.network.losses(trainer.table, trainer.dynamic, rows, weights)
+        losses["actions"] = 0.1 * losses["actions"]
+        if config.rollout > 1:
+            losses["rollout"] = config.rollout_weight * self._rollout(trainer, batch, weights)
+        if config.regularizer in ("sigreg", "vicreg"):
+            values, _ = self.network.latents(trainer.table)
+            z = values[torch.arange(len(values)), rows.before].flatten(0, 1)
+            generator = torch.Generator(z.device).manual_seed(trainer.seed * 7919 + step)
+            penalty = sigreg(z, 256, generator=generator) / len(z) if config.regularizer == "sigreg" else vicreg(z)
+            losses[config.regularizer] = config.regularizer_weight * penalty
+        return losses
+
+    def _rollout(self, trainer: Trainer, batch: Tensor, weights: Tensor) -> Tensor:
+        keep = torch.ones(len(batch), dtype=torch.bool)
+        steps, index = [batch], batch
+        for _ in range(trainer.config.rollout - 1):
+            index = torch.where(index >= 0, trainer.rows.following[index.clamp(min=0)], -1)
+            keep &= index >= 0
+            steps.append(index)
+        if not keep.any():
+            return weights.new_zeros(())
+        taken = [trainer.rows.take(step[keep]) for step in steps]
+        return self.network.rollout_loss(trainer.table, trainer.dynamic, taken, weights[:, keep])
+
+
+def _optimizer(network: nn.Module, config: ModelConfig) -> torch.optim.AdamW:
+    matrices = [p for p in network.parameters() if p.dim() > 1]
+    vectors = [p for p in network.parameters() if p.dim() <= 1]
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate)
+
+
+def _schedule(step: int, config: ModelConfig) -> float:
+    warm = min(1.0, (step + 1) / max(1, config.warmup))
+    return warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))

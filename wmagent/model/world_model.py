@@ -1,0 +1,323 @@
+"""The world model people hold: observe, imagine, read, forecast, score, evidence. Knows no planner and no agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wmagent.domain.answers import Case, Change, Evidence
+from wmagent.domain.types import Action, Condition, Facts, Transition, Value
+from wmagent.errors import InputError
+from wmagent.latent.protocols import Latent, Prediction
+from wmagent.model.config import ModelConfig
+from wmagent.model.forecast import Forecast, Score
+from wmagent.model.memory import Memory
+from wmagent.model.network import Network
+from wmagent.model.predictor import value_logits
+from wmagent.model.tables import FactTable
+from wmagent.model.vocabulary import ABSENT, Vocabulary, fact_sentence
+
+if TYPE_CHECKING:
+    from wmagent.model.training import Report
+
+MICRO_BATCH = 512  # pairs per pass of the network: activations stay in cache
+
+
+class WorldModel:
+    """A JEPA world model over fact slots, learned from transitions. Made by `learn` or `load`, not by hand.
+
+    Satisfies `wmagent.latent.protocols.Dynamics`: `imagine`, `legality`, `behaviour`, `holds`.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        vocabulary: Vocabulary,
+        table: FactTable,
+        network: Network,
+        duration_values: Tensor,
+        costs: Tensor,
+        *,
+        seed: int,
+        text: str,
+        embed: Callable[[Sequence[str]], Tensor] | None = None,
+    ) -> None:
+        self.config, self.vocabulary, self.table = config, vocabulary, table
+        self.network = network.eval().requires_grad_(False)
+        self.duration_values, self.costs = duration_values, costs
+        self.seed, self.text = seed, text
+        self.temperature = 1.0
+        self.memory: Memory | None = None
+        self.held_out_nll: Tensor = torch.zeros(0)
+        self.card: dict[str, Any] = {}
+        self._embed = embed
+        self._active = torch.tensor(vocabulary.active, dtype=torch.long)
+        self._dynamic = torch.tensor([vocabulary.active.index(i) for i in vocabulary.dynamic], dtype=torch.long)
+        self._dynamic_slots = torch.tensor(vocabulary.dynamic, dtype=torch.long)
+        self.refresh()
+
+    @classmethod
+    def learn(
+        cls,
+        source: Any,
+        *,
+        preset: str = "small",
+        seed: int = 0,
+        text: str = "auto",
+        limit: int | None = None,
+        resume: str | Path | None = None,
+        progress: Report | None = None,
+        config: ModelConfig | None = None,
+    ) -> WorldModel:
+        """Learn from a file, frame or sequence of transitions.
+
+        `text` is a backend: auto, minilm, learned, a local folder or a hub id. `resume` is a folder for snapshots
+        (a killed run started again ends with the same model). `progress` is called with `Progress` reports.
+        Raises InputError for data that cannot be used.
+        """
+        from wmagent.model.learning import learn
+        from wmagent.model.config import preset as named
+
+        return learn(source, config or named(preset), seed, text, limit, Path(resume) if resume else None, progress)
+
+    @classmethod
+    def load(cls, path: str | Path) -> WorldModel:
+        """Load a saved model; raises CheckpointError when it is missing, foreign, damaged or tampered with."""
+        from wmagent.model.checkpoint import load
+
+        return load(Path(path))
+
+    def save(self, path: str | Path) -> None:
+        """Save as a folder of safetensors and JSON with a model card; atomic."""
+        from wmagent.model.checkpoint import save
+
+        save(self, Path(path))
+
+    # --- words -------------------------------------------------------------------------------------------------
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The known actions, in index order."""
+        return self.vocabulary.actions
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """All known fact keys."""
+        return self.vocabulary.slots
+
+    @property
+    def n_transitions(self) -> int:
+        """How many transitions the model remembers."""
+        return len(self.memory.action) if self.memory else 0
+
+    def values(self, key: str) -> tuple[Value | None, ...]:
+        """Return the known values of a fact; None stands for absent."""
+        return tuple(self.vocabulary.raw[self.vocabulary.slot_index(key)])
+
+    def action_index(self, action: Action | str) -> int:
+        """Return the index of a known action; InputError with the nearest names otherwise."""
+        return self.vocabulary.action_index(action)
+
+    def cost_of(self, action: Action | str) -> float:
+        """Return the mean recorded cost of an action."""
+        return self.costs[self.action_index(action)].item()
+
+    def fact_sentences(self) -> dict[tuple[str, Value], str]:
+        """Return how every known fact is worded for the text backend."""
+        return {
+            (key, raw): fact_sentence(key, text)
+            for i, key in enumerate(self.slots)
+            for text, raw in zip(self.vocabulary.values[i], self.vocabulary.raw[i], strict=True)
+            if raw is not None and text != ABSENT
+        }
+
+    def embed(self, sentences: Sequence[str]) -> Tensor:
+        """Return (v, w) embeddings by the model's text backend, loaded at the first call."""
+        if self._embed is None:
+            from wmagent.registry import resolve
+
+            self._embed = resolve("text-source", "auto")(self.text).embed
+        return self._embed(sentences)
+
+    def similarity(self, text: str, candidates: Sequence[str]) -> list[float]:
+        """Return the cosine of a text with each candidate in the text backend."""
+        vectors = self.embed([text, *candidates])
+        return (vectors[1:] @ vectors[0]).tolist()
+
+    # --- latents -----------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Recompute the cached latents of facts and actions, embedding values that were met since."""
+        if any(
+            len(self.vocabulary.values[i]) > int(m.sum()) for i, m in zip(self._active, self.table.mask, strict=True)
+        ):
+            self.table = FactTable.build(self.vocabulary, self.embed, self.table.centre)
+        with torch.no_grad():
+            self._values, self._actions = self.network.latents(self.table)
+        self._candidates, self._mask = self._values[self._dynamic], self.table.mask[self._dynamic]
+        self._condition_cache: dict[Condition, tuple[int, Tensor]] = {}
+        self._range = torch.arange(len(self._active))
+
+    def observe(self, facts: Facts | Sequence[Facts], strict: bool = True) -> Latent:
+        """Encode one or more fact mappings; with `strict`, unknown keys or values raise OutOfDomain."""
+        given = [facts] if isinstance(facts, dict) or hasattr(facts, "keys") else list(facts)  # type: ignore[arg-type]
+        codes = torch.from_numpy(self.vocabulary.encode(given, strict))  # type: ignore[arg-type]
+        if not strict:
+            self._extend()
+        return self.latent(codes)
+
+    def latent(self, codes: Tensor) -> Latent:
+        """Return the latent of value codes (b, s) of all slots."""
+        return Latent(self._values[self._range, codes[:, self._active]], codes)
+
+    def read(self, latent: Latent) -> list[dict[str, Value]]:
+        """Return the facts a latent was read as."""
+        return self.vocabulary.decode(latent.codes.numpy())
+
+    def holds(self, latent: Latent, conditions: Sequence[Condition]) -> Tensor:
+        """Return (b,) bool: all conditions hold. Unknown keys raise InputError."""
+        result = torch.ones(len(latent), dtype=torch.bool)
+        for condition in conditions:
+            slot, accepted = self._accepted(condition)
+            result &= accepted[latent.codes[:, slot]]
+        return result
+
+    def _accepted(self, condition: Condition) -> tuple[int, Tensor]:
+        slot = self.vocabulary.slot_index(condition.key)
+        if condition not in self._condition_cache:
+            raw = self.vocabulary.raw[slot]
+            held = [condition.op == "!=" if v is None else condition.accepts(v) for v in raw]
+            self._condition_cache[condition] = slot, torch.tensor(held)
+        return self._condition_cache[condition]
+
+    def _extend(self) -> None:
+        if any(len(self.vocabulary.values[i]) > n for i, n in zip(self._active, self.table.mask.sum(1), strict=True)):
+            self.refresh()
+        self._condition_cache.clear()
+
+    # --- imagination -------------------------------------------------------------------------------------------
+
+    def imagine(self, latent: Latent, action: Tensor) -> Prediction:
+        """Imagine one step for b states and b action indices; see `Prediction` for shapes."""
+        parts = [
+            self._imagine(latent.take(rows), action[rows]) for rows in torch.arange(len(latent)).split(MICRO_BATCH)
+        ]
+        return parts[0] if len(parts) == 1 else _join(parts)
+
+    @torch.inference_mode()
+    def _imagine(self, latent: Latent, action: Tensor) -> Prediction:
+        change = self.network.predictor(latent.z, self._actions[action], self._dynamic)
+        head_probs = (change.choice / self.temperature).softmax(-1)
+        now = latent.codes[:, self._dynamic_slots]
+        # what is read: the changed value if p(changed to v) beats p(kept), without building all probabilities
+        read = torch.einsum("bkqd,qvd->bkqv", change.latent, self._candidates) * self.config.width**-0.5
+        read = read.masked_fill(~self._mask, -1e9)
+        best, code = read.max(-1)
+        moved = torch.sigmoid(change.gate) * torch.exp(best - read.logsumexp(-1))
+        stay = now.unsqueeze(1).expand_as(code)
+        code = torch.where(moved > 0.5, code, self._settle(change.gate, read, code, stay, moved))
+        b, k = change.done.shape
+        codes = latent.codes.unsqueeze(1).repeat(1, k, 1)
+        codes[:, :, self._dynamic_slots] = code
+        codes = codes.flatten(0, 1)
+        legal, _ = self.network.heads(latent.z, self._actions)
+        return Prediction(
+            probs=head_probs.mean(0),
+            next=self.latent(codes),
+            head_probs=head_probs,
+            legal=legal.gather(1, action[:, None]).squeeze(1).sigmoid(),
+            done=change.done.sigmoid(),
+            duration_probs=change.duration.softmax(-1),
+            cost=self.costs[action],
+            surprise=self.memory.surprise(change.pooled) if self.memory else torch.zeros(b),
+        )
+
+    @staticmethod
+    def _settle(gate: Tensor, read: Tensor, code: Tensor, stay: Tensor, moved: Tensor) -> Tensor:
+        """Resolve slots where no change has a majority: keep, unless another value is likelier than keeping."""
+        kept = (
+            torch.sigmoid(-gate)
+            + torch.sigmoid(gate) * (read.gather(-1, stay.unsqueeze(-1)).squeeze(-1) - read.logsumexp(-1)).exp()
+        )
+        return torch.where(moved > kept, code, stay)
+
+    @torch.inference_mode()
+    def legality(self, latent: Latent) -> Tensor:
+        """Return (b, a) probabilities that each action is accepted."""
+        return self.network.heads(latent.z, self._actions)[0].sigmoid()
+
+    @torch.inference_mode()
+    def behaviour(self, latent: Latent) -> Tensor:
+        """Return (b, a) probabilities of what recorded behaviour does next."""
+        return self.network.heads(latent.z, self._actions)[1].softmax(-1)
+
+    @torch.inference_mode()
+    def marginals(self, latent: Latent, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return outcome probs (b, k), per-outcome value probs (b, k, q, v) and pooled features (b, f)."""
+        change = self.network.predictor(latent.z, self._actions[action], self._dynamic)
+        probs = (change.choice / self.temperature).softmax(-1).mean(0)
+        read = value_logits(change.latent, self._candidates, self._mask).exp()
+        gate = change.gate.sigmoid().unsqueeze(-1)
+        now = torch.nn.functional.one_hot(latent.codes[:, self._dynamic_slots], read.shape[-1])
+        return probs, (1 - gate) * now.unsqueeze(1) + gate * read, change.pooled
+
+    # --- questions ---------------------------------------------------------------------------------------------
+
+    def forecast(self, facts: Sequence[Facts], actions: Sequence[Action | str]) -> list[Forecast]:
+        """Forecast b (facts, action) pairs; values never seen are placed by their words, unknown actions raise."""
+        from wmagent.model.questions import forecast
+
+        if len(facts) != len(actions):
+            raise InputError(f"forecast needs one action per state; got {len(facts)} states, {len(actions)} actions")
+        return forecast(self, facts, actions)
+
+    def score(self, transitions: Iterable[Transition]) -> list[Score]:
+        """Score recorded transitions: -log p, p-value against held-out ones, and the odd facts."""
+        from wmagent.model.questions import score
+
+        return score(self, list(transitions))
+
+    def evidence(self, facts: Facts, action: Action | str, k: int = 3) -> Evidence:
+        """Return the support of a (state, action) pair and its k nearest recorded cases."""
+        assert self.memory is not None
+        index = self.action_index(action)
+        latent = self.observe(facts, strict=False)
+        _, _, features = self.marginals(latent, torch.tensor([index]))
+        n, rows, distances = self.memory.similar(features[0], index, k)
+        support = self.memory.support(latent.codes[0], self.vocabulary.active, features[0], index)
+        cases = tuple(
+            Case(self.memory.cases[row], self.actions[index].label(), distance / self.memory.radius, self._changes(row))
+            for row, distance in zip(rows.tolist(), distances.tolist(), strict=True)
+        )
+        return Evidence(support, n, cases)
+
+    def _changes(self, row: int) -> tuple[Change, ...]:
+        assert self.memory is not None
+        before, after = self.memory.before[row], self.memory.after[row]
+        raw = self.vocabulary.raw
+        moved = (before != after).nonzero().squeeze(1).tolist()
+        return tuple(Change(self.slots[i], raw[i][before[i]], raw[i][after[i]], 1.0) for i in moved)
+
+    def card_markdown(self) -> str:
+        """Return the model card as Markdown."""
+        from wmagent.model.card import markdown
+
+        return markdown(self)
+
+
+def _join(parts: Sequence[Prediction]) -> Prediction:
+    return Prediction(
+        probs=torch.cat([p.probs for p in parts]),
+        next=Latent.cat([p.next for p in parts]),
+        head_probs=torch.cat([p.head_probs for p in parts], 1),
+        legal=torch.cat([p.legal for p in parts]),
+        done=torch.cat([p.done for p in parts]),
+        duration_probs=torch.cat([p.duration_probs for p in parts]),
+        cost=torch.cat([p.cost for p in parts]),
+        surprise=torch.cat([p.surprise for p in parts]),
+    )

@@ -40,8 +40,7 @@ def anomalies(
     from wmagent.worlds.recorded import read_transitions
 
     checked = read_transitions(source, limit=limit)
-    scored = agent.anomalies(checked, alpha=alpha)
-    flagged = sorted((a for a in scored if a.flagged), key=lambda a: -a.surprise)
+    flagged = agent.anomalies(checked, alpha=alpha)
     if as_json:
         show_json({"checked": len(checked), "alpha": alpha, "flagged": [a.to_dict() for a in flagged]})
     else:

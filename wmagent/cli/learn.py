@@ -16,7 +16,7 @@ from wmagent.errors import InputError
 def learn(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="Transitions: .jsonl, .jsonl.gz or .parquet.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="Where the model is saved (a folder).")],
-    preset: Annotated[str, typer.Option(help="Size and patience: tiny, small, medium, …")] = "small",
+    preset: Annotated[str, typer.Option(help="Size and patience: tiny, small or base.")] = "small",
     seed: Seed = 0,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Use the first N rows only.")] = None,
     text: Annotated[str, typer.Option(help="Word meanings from: auto, minilm, learned, or a model folder.")] = "auto",

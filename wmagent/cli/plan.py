@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wmagent.cli.inputs import read_facts
 from wmagent.cli.output import AsJson, Seed, command, note, show, show_json
-from wmagent.cli.parts import ModelPath, PlannerName, State, open_agent
+from wmagent.cli.parts import ModelPath, PlannerName, State, agent_around, open_model
+
+if TYPE_CHECKING:
+    from wmagent.latent.protocols import Budget
 
 GoalWords = Annotated[str, typer.Option("--goal", "-g", metavar="WORDS", help="What should become true, in words.")]
 
@@ -39,13 +42,14 @@ def plan(
         jq .state < row.json | wmagent plan contracts.wm -g "status approved" -s - --json
     """
     facts = read_facts(state)
-    agent = open_agent(path, planner)
+    model = open_model(path)
+    agent = agent_around(model, planner)
     answer = agent.plan(goal, facts, seed=seed, budget=_budget(simulations))
     explanation = agent.explain(answer) if explain else None
     if report is not None:
         from wmagent.report import render_report, write_report
 
-        write_report(report, render_report(answer, card=agent.model.card, title=goal))
+        write_report(report, render_report(answer, card=model.card, title=goal))
         note(f"wrote {report}")
     if as_json:
         extra = {"explanation": explanation.to_dict()} if explanation else {}
@@ -58,7 +62,7 @@ def plan(
         show(f"\n{explanation.text}")
 
 
-def _budget(simulations: int | None) -> object:
+def _budget(simulations: int | None) -> Budget | None:
     if simulations is None:
         return None
     from wmagent.latent.protocols import Budget

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from wmagent.domain.answers import Anomaly, Evidence, Plan, WhatIf
@@ -79,6 +79,32 @@ def pairs_view(rows: Iterable[tuple[str, str]], head: tuple[str, str]) -> Render
     for name, meaning in rows:
         _row(table, name, meaning)
     return table
+
+
+def scores_view(scores: Mapping[str, object]) -> RenderableType:
+    """Return an evaluation's numbers: plain ones first, then one table per group (floors, controls)."""
+    from rich.console import Group
+
+    tables: list[RenderableType] = []
+    plain = [(name, _number(item)) for name, item in scores.items() if isinstance(item, int | float | None)]
+    if plain:
+        tables.append(pairs_view(plain, ("measure", "value")))
+    for name, group in scores.items():
+        if isinstance(group, Mapping) and group and all(isinstance(row, Mapping) for row in group.values()):
+            tables.append(_group_view(name, group))
+    return Group(*tables)
+
+
+def _group_view(name: str, group: Mapping[str, Mapping[str, object]]) -> RenderableType:
+    columns = list(dict.fromkeys(key for row in group.values() for key in row))
+    table = _table(name, *columns)
+    for label, row in group.items():
+        _row(table, label, *(_number(row.get(column)) for column in columns))
+    return table
+
+
+def _number(item: object) -> str:
+    return "—" if item is None else f"{item:.4g}" if isinstance(item, float) else str(item)
 
 
 def _headline(plan: Plan) -> RenderableType:

@@ -80,16 +80,13 @@ def card(content: Mapping[str, object] | None) -> Html:
 
 
 def calibration_points(content: Mapping[str, object]) -> list[tuple[float, float, float]]:
-    """Return (said, seen, weight) from the card's `calibration` group, wherever its `bins` lie; none if absent."""
-    calibration = content.get("calibration")
-    bins = calibration.get("bins") if isinstance(calibration, Mapping) else None
+    """Return (said, seen, weight) from the rows of the card's `calibration`, in whichever group it lies."""
+    groups = [content, *(item for item in content.values() if isinstance(item, Mapping))]
+    rows = next((group["calibration"] for group in groups if isinstance(group.get("calibration"), list)), [])
     points = []
-    for item in bins if isinstance(bins, Sequence) else ():
-        if isinstance(item, Mapping):
-            item = [item.get("said"), item.get("seen"), item.get("n", 1)]
-        if isinstance(item, Sequence) and len(item) >= 2 and all(isinstance(part, int | float) for part in item[:3]):
-            said, seen, *weight = (float(part) for part in item[:3])
-            points.append((said, seen, weight[0] if weight else 1.0))
+    for row in rows if isinstance(rows, list) else []:
+        if isinstance(row, list | tuple) and len(row) == 3 and all(isinstance(part, int | float) for part in row):
+            points.append((float(row[0]), float(row[1]), float(row[2])))
     return [point for point in points if point[2] > 0]
 
 
@@ -100,7 +97,8 @@ def _is_group(item: object) -> bool:
 def _group(content: object) -> Html:
     if not isinstance(content, Mapping):
         return tag("span", _shown(content))
-    rows = [(_name(name), _group(item) if _is_group(item) else _shown(item)) for name, item in content.items()]
+    items = [(name, item) for name, item in content.items() if name != "calibration"]  # it is drawn above
+    rows = [(_name(name), _group(item) if _is_group(item) else _shown(item)) for name, item in items]
     return table(("", ""), rows)
 
 

@@ -9,7 +9,7 @@ from wmagent.report.tree import tree_picture
 from wmagent.report.wording import amount, arrow, hours, interval, percent, value
 
 
-def summary(plan: Plan, truth: float | None) -> Html:
+def summary(plan: Plan, best: float | None) -> Html:
     """Return the goal as understood, the headline numbers and the warnings."""
     goal = plan.goal
     understood = " and ".join(condition.words() for condition in goal.conditions)
@@ -25,13 +25,13 @@ def summary(plan: Plan, truth: float | None) -> Html:
         _figure(plan.support, "support in recorded cases"),
         _figure(f"{plan.imagined:,}", f"imagined transitions in {plan.milliseconds:.0f} ms ({plan.planner})"),
     ]
-    if truth is not None:
-        figures.insert(1, _figure(percent(truth), "exact truth, from the world's oracle"))
+    if best is not None:
+        figures.insert(1, _figure(percent(best), "the best any policy can do, exactly, from the world's oracle"))
     return join(
         [
             tag("p", "understood as ", tag("b", understood), *(f", {limit}" for limit in limits), class_="soft"),
             tag("div", *figures, class_="figures"),
-            probability_bar(plan.probability, plan.interval, truth),
+            probability_bar(plan.probability, plan.interval),
             *(tag("p", text, class_="warning") for text in plan.warnings),
         ]
     )

@@ -37,8 +37,8 @@ def hours(duration: float | None) -> str:
     if duration < 1:
         return f"{60 * duration:.0f} min"
     if duration < 48:
-        return f"{duration:.1f} h"
-    return f"{duration / 24:.1f} days"
+        return f"{duration:.1f} h".replace(".0 ", " ")
+    return f"{duration / 24:.1f} days".replace(".0 ", " ")
 
 
 def amount(cost: float | None) -> str:

@@ -1,0 +1,315 @@
+"""The agent: plan, what-if, explain, anomalies, act. Knows how the parts are put together, not how they work."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from wmagent.agent.anomalies import Method, find_anomalies
+from wmagent.agent.episode import AgentState, Approve, Deed, Episode, Run
+from wmagent.agent.explainer import TemplateExplainer
+from wmagent.agent.goals import Understanding, check_goal, understand
+from wmagent.agent.ledger import Ledger
+from wmagent.agent.matching import match_action, match_actions
+from wmagent.agent.plain import from_plain, to_plain
+from wmagent.agent.protocols import AgentModel, Environment, Explainer, IdempotentEnvironment, Proposer
+from wmagent.agent.stages import AgentStages, goal_of, run_explanation, run_plan
+from wmagent.agent.whatif import Question, answer_what_if
+from wmagent.domain.answers import Anomaly, Explanation, Plan, WhatIf
+from wmagent.domain.types import Action, Facts, Goal, Observation, Transition
+from wmagent.errors import CheckpointError, InputError
+from wmagent.latent.protocols import Budget, Planner
+
+Acts = Environment | IdempotentEnvironment
+Ask = Approve | Literal["ask"] | None
+
+
+class Agent:
+    """Imagines before it acts.
+
+    `model` is a world model (see `AgentModel`), `planner` a registered name or a Planner, `proposer` and
+    `explainer` replace the behaviour prior and the templates, `checkpoint` is a SQLite file that keeps `act` runs
+    across processes. The graph is compiled on first use.
+    """
+
+    def __init__(
+        self,
+        model: AgentModel,
+        *,
+        planner: str | Planner = "best-first",
+        proposer: Proposer | None = None,
+        explainer: Explainer | None = None,
+        checkpoint: str | Path | None = None,
+    ) -> None:
+        self.model = model
+        self.planner = _planner(planner)
+        self.explainer: Explainer = explainer or TemplateExplainer()
+        self._stages = AgentStages(model, self.planner, proposer, self.explainer)
+        self._ledger, self._saver = Ledger(), None
+        if checkpoint is not None:
+            from wmagent.agent.checkpoint import open_checkpoint
+
+            self._saver, self._ledger = open_checkpoint(checkpoint)
+
+    def plan(
+        self,
+        goal: str | Goal,
+        state: Facts | Observation,
+        *,
+        seed: int = 0,
+        budget: Budget | None = None,
+        actions: Sequence[Action | str] | None = None,
+    ) -> Plan:
+        """Return the best imagined plan from the observed state.
+
+        `goal` in words is understood first (see `understand`); `actions` restricts what may be done. Unknown facts
+        raise OutOfDomain, goals that the model cannot express InputError.
+        """
+        started = time.perf_counter()
+        run = Run(allowed=self._allowed(actions), budget=budget)
+        self._planning.invoke(self._start(goal, state, seed), context=run)
+        assert run.plan is not None
+        return replace(run.plan, milliseconds=(time.perf_counter() - started) * 1000)
+
+    def stream(
+        self,
+        goal: str | Goal,
+        state: Facts | Observation,
+        *,
+        seed: int = 0,
+        budget: Budget | None = None,
+        actions: Sequence[Action | str] | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield `{"stage": …, …}` for every stage of planning as it ends; plain JSON."""
+        run = Run(allowed=self._allowed(actions), budget=budget)
+        yield from self._planning.stream(self._start(goal, state, seed), context=run, stream_mode="custom")
+
+    def what_if(
+        self,
+        state: Facts | Observation,
+        *,
+        actions: Sequence[Action | str] | None = None,
+        skip: Action | str | None = None,
+        insert: Action | str | tuple[int, Action | str] | None = None,
+        until: str | Goal,
+        force: bool = False,
+        seed: int = 0,
+    ) -> WhatIf:
+        """Return P(until) when `actions` are done instead, or the baseline plan without `skip` or with `insert`.
+
+        The baseline is the plan for `until`; beside it stands the best that can be done under the intervention.
+        Outside recorded experience no number is given unless `force`.
+        """
+        if actions is None and skip is None and insert is None:
+            raise InputError("a what-if needs actions, skip or insert")
+        if actions is not None and (skip is not None or insert is not None):
+            raise InputError("give either actions or skip/insert: the latter change the baseline plan")
+        goal = self._goal(until)
+        question = Question(
+            goal=goal,
+            facts=_facts(state),
+            actions=None if actions is None else tuple(match_action(a, self.model) for a in actions),
+            skip=() if skip is None else match_actions(skip, self.model),
+            insert=None if insert is None else _insertion(insert, self.model),
+            force=force,
+            seed=seed,
+        )
+        return answer_what_if(self.model, question, self.plan)
+
+    def explain(self, answer: Plan | WhatIf) -> Explanation:
+        """Return the answer in words, every claim of which it entails."""
+        return self.explainer.explain(answer)
+
+    def anomalies(
+        self,
+        source: str | Path | Iterable[Transition | Mapping[str, Any]],
+        alpha: float = 0.01,
+        *,
+        method: Method = "alpha",
+        every: bool = False,
+    ) -> list[Anomaly]:
+        """Return the transitions that the model finds too surprising, the most surprising first.
+
+        `every` returns all transitions in their order instead, with `flagged` set where it applies; see
+        `find_anomalies` for what `alpha` means under each method.
+        """
+        return find_anomalies(self.model, source, alpha, method=method, every=every)
+
+    def understand(self, words: str) -> Goal:
+        """Return the goal that words express; see `understanding` for how they were read."""
+        return self.understanding(words).goal
+
+    def understanding(self, words: str) -> Understanding:
+        """Return the goal with the reading of every phrase and its score."""
+        return understand(words, self.model)
+
+    def act(
+        self,
+        goal: str | Goal,
+        state: Facts | Observation,
+        environment: Acts,
+        *,
+        max_steps: int = 30,
+        approve: Ask = None,
+        seed: int = 0,
+        thread: str | None = None,
+    ) -> Episode:
+        """Plan, do the first step in the environment, observe, and plan again, until the goal or no hope is left.
+
+        `approve` is asked before anything new is done: a function of the plan and its explanation, or "ask" to
+        stop with status `waiting` until `resume` (needs a checkpoint). `thread` names the run in the checkpoint.
+        """
+        if approve == "ask" and self._saver is None:
+            raise InputError(
+                'approve="ask" waits for a person, which needs a checkpoint: Agent(…, checkpoint="runs.db")'
+            )
+        thread = thread or uuid.uuid4().hex
+        if self._saver is not None and self._acting.get_state(self._config(thread, 0)).values:
+            raise InputError(f"there is a run named {thread!r} already; resume it or choose another name")
+        begin = self._start(goal, state, seed)
+        begin |= {"acting": True, "max_steps": max_steps, "ask": approve is not None}
+        run = Run(thread=thread, environment=environment, approve=approve, ledger=self._ledger)
+        return self._advance(begin, run, max_steps)
+
+    def resume(self, thread: str, environment: Acts, *, answer: Any = None, approve: Ask = "ask") -> Episode:
+        """Go on with a run that waits for an answer or was broken off; no action is done twice.
+
+        `answer` answers the episode's question: True or False for a plan, `{"happened": …}` for a deed in doubt.
+        """
+        if self._saver is None:
+            raise InputError('resuming needs the checkpoint the run was started with: Agent(…, checkpoint="runs.db")')
+        from langgraph.types import Command
+
+        snapshot = self._acting.get_state(self._config(thread, 0))
+        if not snapshot.values:
+            raise InputError(f"there is no run named {thread!r} in this checkpoint")
+        state = _sound(snapshot.values)
+        run = Run(thread=thread, environment=environment, approve=approve, ledger=self._ledger)
+        if not snapshot.next:
+            return self._episode(state, run, None)
+        if snapshot.interrupts and answer is None and not callable(approve):
+            return self._episode(state, run, snapshot.interrupts[0].value)
+        command = Command(resume=answer) if snapshot.interrupts and answer is not None else None
+        return self._advance(command, run, state["max_steps"])
+
+    def close(self) -> None:
+        """Close the checkpoint file, if there is one."""
+        if self._saver is not None:
+            from wmagent.agent.checkpoint import close_checkpoint
+
+            close_checkpoint(self._saver)
+            self._saver = None
+
+    def __enter__(self) -> Agent:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    @cached_property
+    def _planning(self) -> Any:
+        from wmagent.agent.graph import build_graph
+
+        return build_graph(self._stages)
+
+    @cached_property
+    def _acting(self) -> Any:
+        from wmagent.agent.graph import build_graph
+
+        return build_graph(self._stages, self._saver)
+
+    def _advance(self, begin: Any, run: Run, max_steps: int) -> Episode:
+        config = self._config(run.thread, max_steps)
+        durability = {"durability": "sync"} if self._saver is not None else {}
+        result = self._acting.invoke(begin, config, context=run, **durability)
+        asked = result.pop("__interrupt__", None)
+        return self._episode(result, run, asked[0].value if asked else None)
+
+    def _episode(self, state: AgentState, run: Run, question: dict[str, Any] | None) -> Episode:
+        deeds = tuple(from_plain(Deed, deed) for deed in state["journal"])
+        status: Any = "waiting" if question is not None else state["status"]
+        return Episode(
+            goal=goal_of(state),
+            status=status,
+            facts=state["facts"],
+            deeds=deeds,
+            duration=sum(deed.duration for deed in deeds),
+            cost=sum(deed.cost for deed in deeds),
+            thread=run.thread,
+            plan=run_plan(state, run) if run.plan or state.get("plan") else None,
+            explanation=run_explanation(state, run),
+            question=question,
+            note=state.get("note", ""),
+        )
+
+    def _start(self, goal: str | Goal, state: Facts | Observation, seed: int) -> AgentState:
+        return AgentState(
+            goal=to_plain(self._goal(goal)),
+            facts=dict(_facts(state)),
+            elapsed=0.0,
+            spent=0.0,
+            seed=seed,
+            acting=False,
+            ask=False,
+            max_steps=0,
+            weights=None,
+            approved=[],
+            refused=[],
+            journal=[],
+            status="running",
+            note="",
+        )
+
+    def _goal(self, goal: str | Goal) -> Goal:
+        if isinstance(goal, str):
+            return self.understand(goal)
+        check_goal(goal, self.model)
+        return goal
+
+    def _allowed(self, actions: Sequence[Action | str] | None) -> frozenset[int] | None:
+        if actions is None:
+            return None
+        chosen = [match for action in actions for match in match_actions(action, self.model)]
+        return frozenset(self.model.action_index(action) for action in chosen)
+
+    @staticmethod
+    def _config(thread: str, max_steps: int) -> dict[str, Any]:
+        return {"configurable": {"thread_id": thread}, "recursion_limit": 8 * (max_steps + 2)}
+
+
+def _planner(given: str | Planner) -> Planner:
+    if isinstance(given, str):
+        from wmagent.planning import planner
+
+        return planner(given)
+    return given
+
+
+def _facts(state: Facts | Observation) -> Facts:
+    facts = state.facts if isinstance(state, Observation) else state
+    if not isinstance(facts, Mapping):
+        raise InputError(f"a state is a mapping of facts or an Observation, not {type(state).__name__}")
+    for key, value in facts.items():
+        if not isinstance(value, (str, int, float, bool)):
+            raise InputError(f"fact {key!r} is {value!r}; facts are text, numbers or true/false, absent ones left out")
+    return facts
+
+
+def _insertion(insert: Action | str | tuple[int, Action | str], model: AgentModel) -> tuple[int | None, Action]:
+    if isinstance(insert, tuple):
+        return insert[0], match_action(insert[1], model)
+    return None, match_action(insert, model)
+
+
+def _sound(values: Mapping[str, Any]) -> AgentState:
+    """Return a checkpoint's state after checking that it is one of ours."""
+    missing = [key for key in ("goal", "facts", "journal", "approved", "refused", "max_steps") if key not in values]
+    if missing:
+        raise CheckpointError(f"the checkpoint's state lacks {', '.join(missing)}; it was not written by this agent")
+    from_plain(Goal, values["goal"])
+    return AgentState(**values)  # type: ignore[typeddict-item]

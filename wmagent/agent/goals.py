@@ -1,0 +1,216 @@
+"""Words to goals without a language model: clauses, negation, limits, comparisons. Knows no planner.
+
+Every phrase is read as a known fact or refused; two readings that are about as good are an error that lists them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from wmagent.agent.goal_check import check_goal, numeric
+from wmagent.agent.limits import NUMBER, number, take_limits
+from wmagent.agent.phrases import spoken, stems
+from wmagent.agent.readings import STOP, Reading, Worded, choose, is_switch, known_values, nearest
+from wmagent.domain.types import Condition, Goal, Op, Value, canonical
+from wmagent.errors import InputError, unknown
+
+_EXPLICIT = re.compile(r"^(?P<key>[^=<>!:]+?)\s*(?P<op>==|!=|<=|>=|=|<|>|:)\s*(?P<value>[^=<>!:].*)$")
+_SPLIT = re.compile(
+    r"\s*(?:[,;]|\.\s|\bbut\b|\bwhile\b|\band\b(?:\s+then\b)?|\bthen\b|(?=\bwithout\b|\bwith no\b))\s*", re.I
+)
+_NEVER = re.compile(
+    r"^(?:(?:it |there |this |which |that )?(?:must|may|should|shall|can|does|do|will|is to|are to)?\s*(?:not|n't|never)"
+    r"(?: ever)? (?=be\b|become\b|have\b|get\b|any\b|there\b|a\b|an\b|reach\b)|mustn't|never|without|with no|avoid(?:ing)?"
+    r"|no(?!\w)|not at any time|prevent(?:ing)?|forbid(?:ding)?)\s*(?:ever )?",
+    re.I,
+)
+_NEVER_INSIDE = re.compile(r"\b(?:must|may|should|shall|can|will)\s*(?:not|never)\b|\bmustn't\b|\bnever\b", re.I)
+_NOT = re.compile(r"\b(?:not|no longer|isn't|aren't|isnt)\b", re.I)
+_COMPARE: tuple[tuple[str, Op], ...] = (
+    (r"at most|no more than|not more than|up to|maximum|max", "<="),
+    (r"at least|no less than|not less than|no fewer than|minimum|min", ">="),
+    (r"below|under|less than|fewer than|smaller than|lower than", "<"),
+    (r"above|over|more than|greater than|exceeding|higher than|larger than", ">"),
+)
+_OPS: dict[str, Op] = {"==": "==", "=": "==", ":": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """How one phrase of a goal was read; `certain` is 1 for explicit forms."""
+
+    said: str
+    conditions: tuple[Condition, ...]
+    forbidden: bool
+    score: float
+
+    def words(self) -> str:
+        what = " or ".join(c.words() for c in self.conditions)
+        return f"{self.said!r} as {'never ' if self.forbidden else ''}{what} ({self.score:.2f})"
+
+
+@dataclass(frozen=True)
+class Understanding:
+    """A goal and how its words were read."""
+
+    goal: Goal
+    phrases: tuple[Phrase, ...]
+    limits: tuple[str, ...] = ()
+
+    def words(self) -> str:
+        """Return one line that says how the goal was understood."""
+        parts = [phrase.words() for phrase in self.phrases]
+        if self.goal.deadline is not None:
+            parts.append(f"deadline {self.goal.deadline:g} h")
+        if self.goal.max_cost is not None:
+            parts.append(f"cost at most {self.goal.max_cost:g}")
+        return "understood " + "; ".join(parts)
+
+
+def understand(words: str, model: Worded) -> Understanding:
+    """Return the goal that words express in a model's facts.
+
+    Raises InputError when a phrase is nothing the model knows (naming the nearest facts), when two readings are
+    about as good (listing them), or when the goal contradicts itself.
+    """
+    if not words.strip():
+        raise InputError("the goal is empty; say what should hold, such as 'status = approved'")
+    if len(words) > 2_000:
+        raise InputError(f"the goal has {len(words)} characters; 2,000 are read at most")
+    limits = take_limits(words, any(stems(key) == ["cost"] for key in model.slots))
+    phrases = [_read(clause, model) for clause in _clauses(limits.rest)]
+    conditions = tuple(c for phrase in phrases if not phrase.forbidden for c in phrase.conditions)
+    forbidden = tuple(c for phrase in phrases if phrase.forbidden for c in phrase.conditions)
+    if not conditions:
+        raise InputError(
+            f"{words!r} does not say what should become true; name a fact to reach, such as {_example(model)!r}"
+        )
+    goal = Goal(_distinct(conditions), _distinct(forbidden), limits.deadline, limits.max_cost, words.strip())
+    check_goal(goal, model)
+    return Understanding(goal, tuple(phrases), limits.said)
+
+
+def _clauses(words: str) -> list[str]:
+    if re.search(r"\b(?:or|either)\b", words, re.I):
+        raise InputError("a goal with 'or' is two goals; plan for each and compare their probabilities")
+    parts = [part.strip(" \t\n.!?") for part in _SPLIT.split(words)]
+    return [part for part in parts if part and not set(stems(part)) <= STOP - {"in"} or part and _explicit(part)]
+
+
+def _explicit(part: str) -> re.Match[str] | None:
+    return _EXPLICIT.match(part)
+
+
+def _read(clause: str, model: Worded) -> Phrase:
+    never = _NEVER.match(clause) or _NEVER_INSIDE.search(clause)
+    body = (clause[: never.start()] + " " + clause[never.end() :]).strip() if never else clause
+    if explicit := _explicit(body):
+        condition = _explicit_condition(explicit, model)
+        return Phrase(clause, (condition,), bool(never), 1.0)
+    compared = _comparison(body, model)
+    if compared is not None:
+        return Phrase(clause, (compared,), bool(never), 1.0)
+    negated = None if never else _NOT.search(body)
+    body, whole = (_NOT.sub(" ", body).strip(), body) if negated else (body, body)
+    if negated:
+        meant, rivals = choose(whole, model)  # values such as "not started" say "not" themselves
+        if len(meant) == 1 and "not" in stems(canonical(meant[0].value)):
+            return Phrase(clause, (Condition(meant[0].key, meant[0].value),), False, meant[0].score)
+    meant, rivals = choose(body, model)
+    if not meant and rivals:
+        raise InputError(_ambiguous(clause, rivals))
+    if not meant:
+        near = ", ".join(nearest(body, model))
+        raise InputError(f"this world cannot express {clause!r}; nearest facts: {near or 'none'}")
+    if len(meant) > 1 and not never:
+        raise InputError(_ambiguous(clause, meant))
+    op: Op = "!=" if negated else "=="
+    return Phrase(clause, tuple(_condition(r, op) for r in meant), bool(never), meant[0].score)
+
+
+def _condition(reading: Reading, op: Op) -> Condition:
+    return Condition(reading.key, reading.value, op)
+
+
+def _ambiguous(clause: str, rivals: list[Reading]) -> str:
+    listed = "; ".join(f"{r.words()} ({r.score:.2f})" for r in rivals[:6])
+    return f"{clause!r} can mean {listed}. Be explicit, such as {rivals[0].words()!r}"
+
+
+def _explicit_condition(match: re.Match[str], model: Worded) -> Condition:
+    key, op = _key(match["key"], model), _OPS[match["op"]]
+    return Condition(key, value_of(key, match["value"].strip().strip("'\""), op, model), op)
+
+
+def _key(said: str, model: Worded) -> str:
+    """Return the fact key that was named: as it is, or as it is spoken."""
+    said = said.strip().strip("'\"")
+    spoken_keys = {spoken(key): key for key in model.slots}
+    for candidate in (said, re.sub(r"^(?:the|get|make|set|have|with)\s+(?:the\s+)?", "", said, flags=re.I)):
+        if candidate in model.slots:
+            return candidate
+        if spoken(candidate) in spoken_keys:
+            return spoken_keys[spoken(candidate)]
+    raise unknown("fact", said, model.slots)
+
+
+def value_of(key: str, said: str, op: Op, model: Worded) -> Value:
+    """Return the known value that was named; comparisons take any number."""
+    values = known_values(model, key)
+    if op not in ("==", "!="):
+        if not numeric(values):
+            raise InputError(f"{key} {op} {said}: {key} is no number here; its values are {_listed(values)}")
+        return number(said)
+    for value in values:
+        if canonical(value) == said or spoken(canonical(value)) == spoken(said):
+            return value
+    if is_switch(values) and said.lower() in ("on", "yes", "off", "no", "enabled", "disabled"):
+        wanted = "true" if said.lower() in ("on", "yes", "enabled") else "false"
+        return next((v for v in values if canonical(v).lower() == wanted), wanted.title())
+    raise unknown(f"value of {key}", said, [canonical(value) for value in values], "Values never seen have no meaning.")
+
+
+def _comparison(body: str, model: Worded) -> Condition | None:
+    """Return the condition of `amount below 5` or `at least 3 approvals`; None where nothing is compared."""
+    for pattern, op in _COMPARE:
+        match = re.search(rf"\b(?:{pattern})\s+({NUMBER})", body, re.I)
+        if match is None:
+            continue
+        rest = f"{body[: match.start()]} {body[match.end() :]}"
+        heard = [part for part in stems(rest) if part not in STOP]
+        scored = sorted(((_named(key, heard), key) for key in model.slots), key=lambda pair: (-pair[0], pair[1]))
+        scored = [pair for pair in scored if pair[0] > 0.0]
+        if not scored:
+            raise InputError(f"{body!r} compares nothing that this world knows; facts: {', '.join(model.slots[:12])}")
+        best = [key for score, key in scored if score == scored[0][0]]
+        numbers = [key for key in best if numeric(known_values(model, key))]
+        if not numbers:
+            values = _listed(known_values(model, best[0]))
+            raise InputError(f"{body!r}: {best[0]} is no number here; its values are {values}")
+        if len(numbers) > 1:
+            raise InputError(f"{body!r} can mean {' or '.join(numbers)}; be explicit, such as '{numbers[0]} {op} 5'")
+        said = number(match[1])
+        return Condition(numbers[0], int(said) if said.is_integer() else said, op)
+    return None
+
+
+def _named(key: str, heard: list[str]) -> float:
+    """Return how well a fact's name is said: the share of its words, less what else is said."""
+    names = stems(key)
+    common = len(set(names) & set(heard))
+    return 2 * common / (len(set(names)) + len(set(heard))) if common else 0.0
+
+
+def _listed(values: list[Value]) -> str:
+    return ", ".join(canonical(value) for value in values[:8])
+
+
+def _example(model: Worded) -> str:
+    key = next(iter(model.slots), "status")
+    values = known_values(model, key) if model.slots else []
+    return f"{key} = {canonical(values[-1]) if values else 'done'}"
+
+
+def _distinct(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    return tuple(dict.fromkeys(conditions))

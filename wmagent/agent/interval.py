@@ -1,0 +1,57 @@
+"""The 90 % interval of a goal probability. Knows numbers only, neither models nor plans.
+
+Two sources of doubt are added as variances: the ensemble's disagreement and the finite number of recorded
+cases behind the plan's least supported uncertain step. The sum is turned into an effective number of
+observations, and that into a Wilson score interval, which stays inside [0, 1] and is not empty at 0 or 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+# All constants of the interval. Z is the two-sided 90 % normal quantile; T_90 the same for Student's t by degrees
+# of freedom. HEAD_FACTOR scales the heads' standard deviation (heads share their data, so they agree too much);
+# EVIDENCE_SHARE is how many independent observations one similar recorded case is worth.
+Z = 1.6449
+T_90 = {1: 6.314, 2: 2.920, 3: 2.353, 4: 2.132, 5: 2.015, 6: 1.943, 7: 1.895, 8: 1.860, 9: 1.833}
+HEAD_FACTOR = 1.0
+EVIDENCE_SHARE = 1.0
+
+
+def interval(probability: float, head_probabilities: Sequence[float], n_evidence: int) -> tuple[float, float]:
+    """Return the 90 % interval (lo, hi) of P(goal).
+
+    `head_probabilities` are the same P(goal) under each ensemble head (none or one: no epistemic part);
+    `n_evidence` counts the recorded cases behind the least supported uncertain step (0: nothing is known,
+    the interval is wide).
+    """
+    if not 0.0 <= probability <= 1.0:
+        raise ValueError(f"a probability lies in [0, 1], not {probability}")
+    p = min(max(probability, 0.0), 1.0)
+    n = max(n_evidence, 0) * EVIDENCE_SHARE
+    # shrunk towards 1/2 by one pseudo-observation each way, so that p = 0 or 1 keeps a sampling variance
+    shrunk = (p * n + 1.0) / (n + 2.0)
+    sampling = shrunk * (1.0 - shrunk) / (n + 1.0)
+    variance = sampling + (_head_spread(head_probabilities) / Z) ** 2
+    effective = max(shrunk * (1.0 - shrunk) / variance - 1.0, 0.0)
+    return _wilson(p, effective)
+
+
+def _head_spread(heads: Sequence[float]) -> float:
+    """Return the t half-width of the heads' mean opinion."""
+    if len(heads) < 2:
+        return 0.0
+    mean = sum(heads) / len(heads)
+    deviation = math.sqrt(sum((h - mean) ** 2 for h in heads) / (len(heads) - 1))
+    return HEAD_FACTOR * T_90.get(len(heads) - 1, Z) * deviation
+
+
+def _wilson(p: float, n: float) -> tuple[float, float]:
+    """Return the Wilson score interval of a share p of n observations."""
+    if n <= 0.0:
+        return 0.0, 1.0
+    z2 = Z * Z
+    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return max(0.0, min(centre - half, p)), min(1.0, max(centre + half, p))

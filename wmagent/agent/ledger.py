@@ -1,0 +1,73 @@
+"""Remembers which actions were begun and finished, so that a resumed run never repeats one. Knows no agent.
+
+Every deed is written down twice: before it is done and after. After a crash a deed that was begun but not
+finished is in doubt, and only the environment or a person can say whether it happened.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from typing import Any, Literal
+
+_TABLE = "CREATE TABLE IF NOT EXISTS wmagent_deeds (key TEXT PRIMARY KEY, state TEXT NOT NULL, result TEXT)"
+Row = tuple[str, "str | None"]
+
+
+class Ledger:
+    """A journal of deeds by key, in memory: it protects within one process."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Row] = {}
+
+    def look_up(self, key: str) -> tuple[Literal["new", "begun", "finished"], dict[str, Any] | None]:
+        """Return how far the deed got, with its result when it is finished."""
+        row = self._read(key)
+        if row is None:
+            return "new", None
+        return ("finished", json.loads(row[1] or "null")) if row[0] == "finished" else ("begun", None)
+
+    def begin(self, key: str) -> None:
+        """Write down that the deed is about to be done."""
+        self._write(key, ("begun", None))
+
+    def finish(self, key: str, result: dict[str, Any]) -> None:
+        """Write down what the deed led to."""
+        self._write(key, ("finished", json.dumps(result)))
+
+    def forget(self, key: str) -> None:
+        """Strike out a deed that did not happen."""
+        self._write(key, None)
+
+    def _read(self, key: str) -> Row | None:
+        return self._rows.get(key)
+
+    def _write(self, key: str, row: Row | None) -> None:
+        if row is None:
+            self._rows.pop(key, None)
+        else:
+            self._rows[key] = row
+
+
+class SqliteLedger(Ledger):
+    """A journal of deeds in a SQLite file: it outlives the process."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__()
+        self._connection = connection
+        self._lock = threading.Lock()
+        with self._lock, self._connection:
+            self._connection.execute(_TABLE)
+
+    def _read(self, key: str) -> Row | None:
+        with self._lock:
+            found = self._connection.execute("SELECT state, result FROM wmagent_deeds WHERE key = ?", (key,))
+            return found.fetchone()
+
+    def _write(self, key: str, row: Row | None) -> None:
+        with self._lock, self._connection:
+            if row is None:
+                self._connection.execute("DELETE FROM wmagent_deeds WHERE key = ?", (key,))
+            else:
+                self._connection.execute("INSERT OR REPLACE INTO wmagent_deeds VALUES (?, ?, ?)", (key, *row))

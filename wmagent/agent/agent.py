@@ -14,6 +14,7 @@ from wmagent.agent.anomalies import Method, find_anomalies
 from wmagent.agent.episode import AgentState, Approve, Deed, Episode, Run
 from wmagent.agent.explainer import TemplateExplainer
 from wmagent.agent.goals import Understanding, check_goal, understand
+from wmagent.agent.inputs import facts_of, insertion_of, planner_of, sound_state
 from wmagent.agent.ledger import Ledger
 from wmagent.agent.matching import match_action, match_actions
 from wmagent.agent.plain import from_plain, to_plain
@@ -22,7 +23,7 @@ from wmagent.agent.stages import AgentStages, goal_of, run_explanation, run_plan
 from wmagent.agent.whatif import Question, answer_what_if
 from wmagent.domain.answers import Anomaly, Explanation, Plan, WhatIf
 from wmagent.domain.types import Action, Facts, Goal, Observation, Transition
-from wmagent.errors import CheckpointError, InputError
+from wmagent.errors import InputError
 from wmagent.latent.protocols import Budget, Planner
 
 Acts = Environment | IdempotentEnvironment
@@ -47,7 +48,7 @@ class Agent:
         checkpoint: str | Path | None = None,
     ) -> None:
         self.model = model
-        self.planner = _planner(planner)
+        self.planner = planner_of(planner)
         self.explainer: Explainer = explainer or TemplateExplainer()
         self._stages = AgentStages(model, self.planner, proposer, self.explainer)
         self._ledger, self._saver = Ledger(), None
@@ -112,10 +113,10 @@ class Agent:
         goal = self._goal(until)
         question = Question(
             goal=goal,
-            facts=_facts(state),
+            facts=facts_of(state),
             actions=None if actions is None else tuple(match_action(a, self.model) for a in actions),
             skip=() if skip is None else match_actions(skip, self.model),
-            insert=None if insert is None else _insertion(insert, self.model),
+            insert=None if insert is None else insertion_of(insert, self.model),
             force=force,
             seed=seed,
         )
@@ -188,7 +189,7 @@ class Agent:
         snapshot = self._acting.get_state(self._config(thread, 0))
         if not snapshot.values:
             raise InputError(f"there is no run named {thread!r} in this checkpoint")
-        state = _sound(snapshot.values)
+        state = sound_state(snapshot.values)
         run = Run(thread=thread, environment=environment, approve=approve, ledger=self._ledger)
         if not snapshot.next:
             return self._episode(state, run, None)
@@ -241,7 +242,7 @@ class Agent:
             duration=sum(deed.duration for deed in deeds),
             cost=sum(deed.cost for deed in deeds),
             thread=run.thread,
-            plan=run_plan(state, run) if run.plan or state.get("plan") else None,
+            plan=run_plan(state, run) if run.plan or state["plan"] else None,
             explanation=run_explanation(state, run),
             question=question,
             note=state.get("note", ""),
@@ -250,7 +251,7 @@ class Agent:
     def _start(self, goal: str | Goal, state: Facts | Observation, seed: int) -> AgentState:
         return AgentState(
             goal=to_plain(self._goal(goal)),
-            facts=dict(_facts(state)),
+            facts=dict(facts_of(state)),
             elapsed=0.0,
             spent=0.0,
             seed=seed,
@@ -258,6 +259,8 @@ class Agent:
             ask=False,
             max_steps=0,
             weights=None,
+            plan=None,
+            explanation=None,
             approved=[],
             refused=[],
             journal=[],
@@ -280,36 +283,3 @@ class Agent:
     @staticmethod
     def _config(thread: str, max_steps: int) -> dict[str, Any]:
         return {"configurable": {"thread_id": thread}, "recursion_limit": 8 * (max_steps + 2)}
-
-
-def _planner(given: str | Planner) -> Planner:
-    if isinstance(given, str):
-        from wmagent.planning import planner
-
-        return planner(given)
-    return given
-
-
-def _facts(state: Facts | Observation) -> Facts:
-    facts = state.facts if isinstance(state, Observation) else state
-    if not isinstance(facts, Mapping):
-        raise InputError(f"a state is a mapping of facts or an Observation, not {type(state).__name__}")
-    for key, value in facts.items():
-        if not isinstance(value, (str, int, float, bool)):
-            raise InputError(f"fact {key!r} is {value!r}; facts are text, numbers or true/false, absent ones left out")
-    return facts
-
-
-def _insertion(insert: Action | str | tuple[int, Action | str], model: AgentModel) -> tuple[int | None, Action]:
-    if isinstance(insert, tuple):
-        return insert[0], match_action(insert[1], model)
-    return None, match_action(insert, model)
-
-
-def _sound(values: Mapping[str, Any]) -> AgentState:
-    """Return a checkpoint's state after checking that it is one of ours."""
-    missing = [key for key in ("goal", "facts", "journal", "approved", "refused", "max_steps") if key not in values]
-    if missing:
-        raise CheckpointError(f"the checkpoint's state lacks {', '.join(missing)}; it was not written by this agent")
-    from_plain(Goal, values["goal"])
-    return AgentState(**values)  # type: ignore[typeddict-item]

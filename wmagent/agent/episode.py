@@ -16,7 +16,7 @@ Status = Literal["running", "waiting", "reached", "declined", "hopeless", "ended
 Approve = Callable[[Plan, Explanation], bool]
 
 
-class AgentState(TypedDict, total=False):
+class AgentState(TypedDict):
     """The graph's state: plain JSON, nothing else (it is what a checkpoint holds)."""
 
     goal: dict[str, Any]
@@ -28,8 +28,8 @@ class AgentState(TypedDict, total=False):
     ask: bool  # a person is asked before anything new is done
     max_steps: int
     weights: list[float] | None
-    plan: dict[str, Any]
-    explanation: dict[str, Any]
+    plan: dict[str, Any] | None
+    explanation: dict[str, Any] | None
     approved: list[str]  # labels of the actions a person has agreed to
     refused: list[str]  # labels the environment refused in the present facts
     journal: list[dict[str, Any]]

@@ -20,9 +20,10 @@ _SPLIT = re.compile(
     r"\s*(?:[,;]|\.\s|\bbut\b|\bwhile\b|\band\b(?:\s+then\b)?|\bthen\b|(?=\bwithout\b|\bwith no\b))\s*", re.I
 )
 _NEVER = re.compile(
-    r"^(?:(?:it |there |this |which |that )?(?:must|may|should|shall|can|does|do|will|is to|are to)?\s*(?:not|n't|never)"
-    r"(?: ever)? (?=be\b|become\b|have\b|get\b|any\b|there\b|a\b|an\b|reach\b)|mustn't|never|without|with no|avoid(?:ing)?"
-    r"|no(?!\w)|not at any time|prevent(?:ing)?|forbid(?:ding)?)\s*(?:ever )?",
+    r"^(?:(?:it |there |this |which |that )?(?:must|may|should|shall|can|does|do|will|is to|are to)?\s*"
+    r"(?:not|n't|never)(?: ever)? (?=be\b|become\b|have\b|get\b|any\b|there\b|a\b|an\b|reach\b)"
+    r"|mustn't|never|without|with no|avoid(?:ing)?|no(?!\w)|not at any time|prevent(?:ing)?|forbid(?:ding)?)\s*"
+    r"(?:ever )?",
     re.I,
 )
 _NEVER_INSIDE = re.compile(r"\b(?:must|may|should|shall|can|will)\s*(?:not|never)\b|\bmustn't\b|\bnever\b", re.I)
@@ -95,7 +96,7 @@ def _clauses(words: str) -> list[str]:
     if re.search(r"\b(?:or|either)\b", words, re.I):
         raise InputError("a goal with 'or' is two goals; plan for each and compare their probabilities")
     parts = [part.strip(" \t\n.!?") for part in _SPLIT.split(words)]
-    return [part for part in parts if part and not set(stems(part)) <= STOP - {"in"} or part and _explicit(part)]
+    return [part for part in parts if part and (_explicit(part) or not set(stems(part)) <= STOP)]
 
 
 def _explicit(part: str) -> re.Match[str] | None:

@@ -30,7 +30,7 @@ def match_action(given: Action | str, model: Acting) -> Action:
         raise InputError(
             f"{_said(given)!r} can mean {', '.join(repr(action.label()) for action in found[:8])}; give one label"
         )
-    return found[0]
+    return next(iter(found))
 
 
 def match_actions(given: Action | str, model: Acting) -> tuple[Action, ...]:

@@ -45,6 +45,11 @@ def stems(text: str) -> list[str]:
     return [stem(word) for word in tokens(text)]
 
 
+def stem_set(words: str) -> frozenset[str]:
+    """Return the stems of a word list."""
+    return frozenset(stem(word) for word in words.split())
+
+
 def spoken(name: str) -> str:
     """Return an identifier as words: `legal_review` -> `legal review`."""
     return " ".join(tokens(name)) or name

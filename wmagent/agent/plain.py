@@ -53,7 +53,7 @@ def _required(field: dataclasses.Field[Any]) -> bool:
 
 def _value(hint: Any, value: Any, place: str) -> Any:
     origin, inside = typing.get_origin(hint), typing.get_args(hint)
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return from_plain(hint, value, place)
     if origin is tuple:
         return _tuple(inside, value, place)
@@ -67,10 +67,14 @@ def _value(hint: Any, value: Any, place: str) -> Any:
         if not isinstance(value, Mapping):
             raise CheckpointError(f"{place} should be an object, not {type(value).__name__}")
         return {_value(inside[0], k, place): _value(inside[1], v, f"{place}.{k}") for k, v in value.items()}
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    return _scalar(hint, value, place)
+
+
+def _scalar(kind: type, value: Any, place: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if not isinstance(value, hint) or (isinstance(value, bool) and hint in (int, float)):
-        raise CheckpointError(f"{place} is {value!r}, which is no {hint.__name__}")
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind in (int, float)):
+        raise CheckpointError(f"{place} is {value!r}, which is no {kind.__name__}")
     return value
 
 

@@ -117,7 +117,10 @@ def differences(before: Facts, after: Facts) -> list[tuple[str, Value | None, Va
 
 def worst_support(evidence: Sequence[Evidence]) -> Support:
     """Return the weakest support of the steps; nothing to do is as good as observed."""
-    return max((e.support for e in evidence), key=lambda support: _RANK[support], default="observed")
+    worst: Support = "observed"
+    for one in evidence:
+        worst = max(worst, one.support, key=lambda support: _RANK[support])
+    return worst
 
 
 def weakest_evidence(steps: Sequence[PlanStep]) -> int:

@@ -9,29 +9,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from wmagent.agent.phrases import stem, stems, tokens
+from wmagent.agent.phrases import stem, stem_set, stems, tokens
 from wmagent.domain.types import Value, canonical
 
 # A reading is accepted from ACCEPT on and when it leads the next one by MARGIN. Below that the text similarity may
 # decide: CLEAR apart for ties between shared words, ALONE on its own where no word is shared.
 ACCEPT, MARGIN = 0.5, 0.08
 CLEAR, ALONE = 0.08, 0.6
-STOP = frozenset(
-    stem(word)
-    for word in (
-        "a an the it its this that be is are was been being have has had get gets got getting make makes made making "
-        "sure ensure bring brings keep keeps become becomes reach set let do does to of for with and then so please "
-        "want need wants needs i we you my our should must can will would shall as by at into in on there state "
-        "possible soon quickly try turn turned switch switched put goal case while also both still until end up"
-    ).split()
+STOP = stem_set(
+    "a an the it its this that be is are was been being have has had get gets got getting make makes made making "
+    "sure ensure bring brings keep keeps become becomes reach set let do does to of for with and then so please "
+    "want need wants needs i we you my our should must can will would shall as by at into in on there state "
+    "possible soon quickly try turn turned switch switched put goal case while also both still until end up"
 )
-_YES = frozenset(stem(word) for word in "true yes on enabled enable active activated".split())
-_NO = frozenset(stem(word) for word in "false no off disabled disable inactive deactivated out".split())
-_GENERAL = frozenset(stem(word) for word in "status state stage outcome result phase".split())
-_NOTHING = frozenset("none no false absent nothing null unknown 0".split())
-_OVER = frozenset(
-    stem(word) for word in "cleared closed resolved ended lifted removed released cancelled canceled over".split()
-)
+_YES = stem_set("true yes on enabled enable active activated")
+_NO = stem_set("false no off disabled disable inactive deactivated out")
+_GENERAL = stem_set("status state stage outcome result phase")
+_NOTHING = stem_set("none no false absent nothing null unknown 0")
+_OVER = stem_set("cleared closed resolved ended lifted removed released cancelled canceled over")
 
 
 class Worded(Protocol):
@@ -157,7 +152,7 @@ def choose(phrase: str, model: Worded) -> tuple[list[Reading], list[Reading]]:
 
 def positive(named: list[Reading]) -> list[Reading]:
     """Return the readings of a fact whose name alone was said that mean it is there: not "none", not over."""
-    there = [r for r in named if not _NOTHING & set(tokens(canonical(r.value)) or [canonical(r.value)])]
+    there = [r for r in named if not _NOTHING & set(stems(canonical(r.value)))]
     begun = [r for r in there if not {"not"} & set(tokens(canonical(r.value)))]
     lasting = [r for r in begun if not _OVER & set(stems(canonical(r.value)))]
     return lasting or begun or there

@@ -1,0 +1,50 @@
+"""What callers hand to the agent, checked: states, planners, insertions, checkpoints. Knows no imagination."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wmagent.agent.episode import AgentState
+from wmagent.agent.matching import match_action
+from wmagent.agent.plain import from_plain
+from wmagent.agent.protocols import AgentModel
+from wmagent.domain.types import Action, Facts, Goal, Observation
+from wmagent.errors import CheckpointError, InputError
+from wmagent.latent.protocols import Planner
+
+
+def planner_of(given: str | Planner) -> Planner:
+    """Return a planner given as such or by its registered name."""
+    if isinstance(given, str):
+        from wmagent.planning import planner
+
+        return planner(given)
+    return given
+
+
+def facts_of(state: Facts | Observation) -> Facts:
+    """Return the facts of a state; InputError for anything that is no plain fact."""
+    facts = state.facts if isinstance(state, Observation) else state
+    if not isinstance(facts, Mapping):
+        raise InputError(f"a state is a mapping of facts or an Observation, not {type(state).__name__}")
+    for key, value in facts.items():
+        if not isinstance(value, (str, int, float, bool)):
+            raise InputError(f"fact {key!r} is {value!r}; facts are text, numbers or true/false, absent ones left out")
+    return facts
+
+
+def insertion_of(insert: Action | str | tuple[int, Action | str], model: AgentModel) -> tuple[int | None, Action]:
+    """Return where to insert which action; None leaves the place open."""
+    if isinstance(insert, tuple):
+        return insert[0], match_action(insert[1], model)
+    return None, match_action(insert, model)
+
+
+def sound_state(values: Mapping[str, Any]) -> AgentState:
+    """Return a checkpoint's state after checking that it is one of ours."""
+    missing = [key for key in ("goal", "facts", "journal", "approved", "refused", "max_steps") if key not in values]
+    if missing:
+        raise CheckpointError(f"the checkpoint's state lacks {', '.join(missing)}; it was not written by this agent")
+    from_plain(Goal, values["goal"])
+    return AgentState(**values)  # type: ignore[typeddict-item]

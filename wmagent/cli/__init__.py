@@ -10,6 +10,7 @@ def main() -> None:
     # Before torch is imported: threads that spin while they wait make a shared machine many times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TQDM_DISABLE", "1")  # the bars of libraries; the command line shows its own
     from wmagent.cli.app import app
 
     app(prog_name="wmagent")

@@ -15,6 +15,7 @@ from wmagent.errors import WmagentError
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+WIDTH = 120  # columns where the output is no terminal: a file, a pipe, a log
 INTERRUPTED = 130  # the shell's convention for Ctrl-C
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer with one JSON object on stdout.")]
@@ -62,7 +63,8 @@ def note(text: str) -> None:
 def _console(stderr: bool, stream: int) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=False)
+    console = Console(stderr=stderr, highlight=False)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=WIDTH)
 
 
 def results() -> Console:

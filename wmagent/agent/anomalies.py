@@ -69,6 +69,6 @@ def _benjamini_hochberg(p_values: Sequence[float], alpha: float) -> float:
 def _transitions(source: str | Path | Iterable[Transition | Mapping[str, Any]]) -> list[Transition]:
     if isinstance(source, Sequence) and all(isinstance(row, Transition) for row in source):
         return list(source)  # type: ignore[arg-type]
-    from wmagent.worlds.recorded import read_transitions
+    from wmagent.registry import resolve
 
-    return read_transitions(source)
+    return resolve("source", "transitions")(source)

@@ -32,7 +32,7 @@ FORBIDDEN = {
               "wmagent.worlds", "wmagent.adapters", "wmagent.evals", "wmagent.cli", "wmagent.report"},
     "planning": {"transformers", "sentence_transformers", "langgraph", "wmagent.model", "wmagent.agent",
                  "wmagent.worlds", "wmagent.adapters", "wmagent.evals", "wmagent.cli", "wmagent.report"},
-    "agent": {"transformers", "sentence_transformers", "wmagent.model", "wmagent.adapters",
+    "agent": {"transformers", "sentence_transformers", "wmagent.model", "wmagent.worlds", "wmagent.adapters",
               "wmagent.evals", "wmagent.cli", "wmagent.report"},
     "evals": {"wmagent.cli"},
     "report": {"torch", "transformers", "langgraph", "wmagent.latent", "wmagent.model", "wmagent.planning",

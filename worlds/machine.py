@@ -192,6 +192,12 @@ class Machine:
             quiet *= 1 - event.chance
         yield quiet, state, ()
 
+    def all_hours(self) -> list[float]:
+        """Return every duration the definition names."""
+        spreads = [move.hours for move in self.moves]
+        spreads += [turn.hours for move in self.moves for case in move.cases for turn in case.turns]
+        return sorted({hours for spread in spreads for hours, _ in spread})
+
     def starts(self) -> list[tuple[float, State]]:
         """Return every first state with its probability."""
         open_: list[tuple[float, State]] = [(1.0, ())]

@@ -1,0 +1,254 @@
+"""The exact truth of a workflow world: outcomes, reachable states, the worth of plans, policies and the best policy.
+
+Knows the machine and the solver; knows no learning. It remembers what it enumerated, so keep one for many questions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from wmagent.domain.types import Action, Condition, Facts, Goal, canonical
+from wmagent.domain.world import Outcome, Policy, Truth
+from wmagent.errors import InputError
+from wmagent.worlds.conditions import Check, Every, State, Test, compile_check
+from wmagent.worlds.machine import Branch
+
+if TYPE_CHECKING:
+    from wmagent.worlds.solving import Node, Result, Solution
+    from wmagent.worlds.workflow import WorkflowWorld
+
+_Place = tuple[State, int, float]  # state, time units elapsed, money spent (0 where the goal has no cost limit)
+_REST = 1e-12  # probability left open when a policy is followed without a deadline
+_MAX_WORK = 3_000_000  # places followed for one policy
+
+
+class WorkflowOracle:
+    """Exact answers about one workflow world; satisfies `wmagent.domain.world.Oracle`.
+
+    A goal counts where its conditions hold and no forbidden one does, with elapsed hours at most the deadline and
+    cost at most `max_cost`. `max_nodes` bounds the enumeration; InputError beyond it.
+    """
+
+    def __init__(self, world: WorkflowWorld, max_nodes: int = 2_000_000) -> None:
+        self.world = world
+        self.max_nodes = max_nodes
+        self._machine = world.machine
+        self._known: dict[tuple[State, int], list[Branch]] = {}
+        self._moves: dict[State, list[int]] = {}
+        self.unit = _unit(self._machine.all_hours())  # hours of one time step
+        self._solved = lru_cache(maxsize=32)(self._solve)
+
+    def starts(self) -> tuple[tuple[float, Facts], ...]:
+        """Return every first state with its probability."""
+        return tuple((chance, self._machine.decode(state)) for chance, state in self._machine.starts())
+
+    def legal(self, facts: Facts) -> tuple[Action, ...]:
+        """Return the actions allowed in a state."""
+        return self.world.legal(facts)
+
+    def outcomes(self, facts: Facts, action: Action) -> tuple[Outcome, ...]:
+        """Return every possible result of an action, likeliest first; none where it is not allowed."""
+        state = self._machine.encode(facts)
+        move = self.world.action_index(action)
+        if move not in self._legal(state):
+            return ()
+        found = sorted(self._branches(state, move), key=lambda branch: -branch[0])
+        return tuple(Outcome(p, self._machine.decode(s), hours, cost, told) for p, s, hours, cost, told in found)
+
+    def reachable(self, start: Facts) -> tuple[Facts, ...]:
+        """Return every state that some sequence of actions can reach, the start first."""
+        first = self._machine.encode(start)
+        seen = {first}
+        queue = [first]
+        for state in queue:
+            for move in self._legal(state):
+                for branch in self._branches(state, move):
+                    if branch[1] not in seen:
+                        seen.add(branch[1])
+                        queue.append(branch[1])
+            if len(queue) > self.max_nodes:
+                raise InputError(f"more than {self.max_nodes:,} reachable states")
+        return tuple(self._machine.decode(state) for state in queue)
+
+    def plan_value(self, start: Facts, actions: Sequence[Action], goal: Goal) -> Truth:
+        """Return the exact worth of an open plan: every action is done if it is legal then, and skipped if not."""
+        walk = _Walk(self, goal)
+        frontier = walk.begin(self._machine.encode(start))
+        for move in [self.world.action_index(action) for action in actions]:
+            ahead: dict[_Place, float] = {}
+            for place, mass in frontier.items():
+                if move in self._legal(place[0]):
+                    walk.act(place, move, mass, ahead)
+                else:
+                    ahead[place] = ahead.get(place, 0.0) + mass
+            frontier = ahead
+        return walk.truth()
+
+    def policy_value(self, start: Facts, policy: Policy, goal: Goal) -> Truth:
+        """Return the exact worth of a policy. It stops where the policy says None or chooses what is not legal.
+
+        Without a deadline time does not matter to the goal: the policy is asked once per state, as at hour 0, and
+        followed until less than 1e-12 of the probability is open; hours and cost are infinite where it goes round
+        in circles for good.
+        """
+        walk = _Walk(self, goal)
+        waiting: dict[int, dict[_Place, float]] = {0: walk.begin(self._machine.encode(start))}
+        choices: dict[tuple[State, int], int | None] = {}
+        work = 0
+        while waiting:  # the earliest places first, so that each is followed once with all its probability
+            now = min(waiting)
+            frontier = waiting.pop(now)
+            if math.fsum(frontier.values()) <= _REST:
+                continue
+            work += len(frontier)
+            if work > _MAX_WORK:
+                return Truth(min(walk.probability, 1.0), math.inf, math.inf)
+            ahead: dict[_Place, float] = {}
+            for place, mass in frontier.items():
+                state = place[0]
+                if (state, now) not in choices:
+                    choices[state, now] = self._choice(policy, state, now)
+                move = choices[state, now]
+                if move is not None:
+                    walk.act(place, move, mass, ahead)
+            for place, mass in ahead.items():
+                later = waiting.setdefault(place[1], {})
+                later[place] = later.get(place, 0.0) + mass
+        return walk.truth()
+
+    def _choice(self, policy: Policy, state: State, elapsed: int) -> int | None:
+        """Return the policy's action where it is legal, else None."""
+        choice = policy(self._machine.decode(state), elapsed * self.unit)
+        if choice is None:
+            return None
+        move = self.world.action_index(choice)
+        return move if move in self._legal(state) else None
+
+    def optimal(self, start: Facts, goal: Goal) -> Truth:
+        """Return the worth of the best policy; among equally probable ones, that of least expected cost plus hours."""
+        solution = self._solved(self._machine.encode(start), goal)
+        last = (len(solution.probability) - 1, 0)
+        return Truth(float(solution.probability[last]), float(solution.hours[last]), float(solution.cost[last]))
+
+    def optimal_policy(self, start: Facts, goal: Goal) -> Policy:
+        """Return the best policy; it also answers for states that `start` does not lead to, by solving from there.
+
+        It stops (None) where the goal is reached or out of reach. InputError for goals with `max_cost`: a policy
+        sees facts and hours, not the money spent.
+        """
+        if goal.max_cost is not None:
+            raise InputError("a policy sees facts and hours, not money spent; ask for the goal without max_cost")
+        own = self._solved(self._machine.encode(start), goal)
+
+        def policy(facts: Facts, elapsed: float) -> Action | None:
+            state = self._machine.encode(facts)
+            left = 0
+            if goal.deadline is not None:
+                left = math.floor((goal.deadline - elapsed) / self.unit + 1e-9)
+                if left < 0:
+                    return None
+            solution, index = own, own.graph.nodes.get((state, 0.0))
+            if index is None or left >= len(own.move):
+                solution, index = self._solved(state, goal), 0
+            move = int(solution.move[min(left, len(solution.move) - 1), index])
+            return None if move < 0 else self.world.actions[move]
+
+        return policy
+
+    def _legal(self, state: State) -> list[int]:
+        if state not in self._moves:
+            self._moves[state] = self._machine.legal(state)
+        return self._moves[state]
+
+    def _branches(self, state: State, move: int) -> list[Branch]:
+        key = (state, move)
+        if key not in self._known:
+            self._known[key] = self._machine.branches(state, move)
+        return self._known[key]
+
+    def _steps(self, hours: float) -> int:
+        return round(hours / self.unit)
+
+    def _check(self, conditions: Sequence[Condition]) -> Check:
+        tests = tuple(Test(c.key, c.op, (canonical(c.value),)) for c in conditions)
+        return compile_check(Every(tests), self._machine.domains)
+
+    def _solve(self, start: State, goal: Goal) -> Solution:
+        from wmagent.worlds.solving import explore, solve
+
+        reached, limit = self._check(goal.conditions), goal.max_cost
+        violated = self._check(goal.forbidden) if goal.forbidden else None
+
+        def status(node: Node) -> bool | None:
+            if (limit is not None and node[1] > limit) or (violated is not None and violated(node[0])):
+                return False
+            return True if reached(node[0]) else None
+
+        def results(node: Node, move: int) -> list[Result]:
+            return [
+                (chance, (after, 0.0 if limit is None else node[1] + cost), self._steps(hours), cost)
+                for chance, after, hours, cost, _ in self._branches(node[0], move)
+            ]
+
+        graph = explore((start, 0.0), self._legal, results, status, self.unit, self.max_nodes)
+        if goal.deadline is not None and goal.deadline < 0:
+            raise InputError(f"the deadline lies {-goal.deadline:g} hours in the past")
+        return solve(graph, None if goal.deadline is None else math.floor(goal.deadline / self.unit + 1e-9))
+
+
+class _Walk:
+    """Follows probability forward for one goal and adds up what arrives, what it takes and what it costs."""
+
+    def __init__(self, oracle: WorkflowOracle, goal: Goal) -> None:
+        self._branches: Callable[[State, int], list[Branch]] = oracle._branches
+        self._steps = oracle._steps
+        self._reached = oracle._check(goal.conditions)
+        self._violated = oracle._check(goal.forbidden) if goal.forbidden else None
+        self._deadline = math.inf if goal.deadline is None else goal.deadline / oracle.unit + 1e-9
+        self._limit = goal.max_cost
+        self.probability = self.hours = self.cost = 0.0
+
+    def begin(self, state: State) -> dict[_Place, float]:
+        """Return the first places that are still open."""
+        open_: dict[_Place, float] = {}
+        self._arrive((state, 0, 0.0), 1.0, open_)
+        return open_
+
+    def act(self, place: _Place, move: int, mass: float, open_: dict[_Place, float]) -> None:
+        """Do an allowed action at one place and add the places it leads to."""
+        state, elapsed, spent = place
+        for chance, after, hours, cost, _ in self._branches(state, move):
+            part = mass * chance
+            self.hours += part * hours
+            self.cost += part * cost
+            paid = 0.0 if self._limit is None else spent + cost
+            time = 0 if self._deadline == math.inf else elapsed + self._steps(hours)
+            self._arrive((after, time, paid), part, open_)
+
+    def _arrive(self, place: _Place, mass: float, open_: dict[_Place, float]) -> None:
+        state, elapsed, spent = place
+        if elapsed > self._deadline or (self._limit is not None and spent > self._limit):
+            return
+        if self._violated is not None and self._violated(state):
+            return
+        if self._reached(state):
+            self.probability += mass
+        else:
+            open_[place] = open_.get(place, 0.0) + mass
+
+    def truth(self) -> Truth:
+        """Return what was added up."""
+        return Truth(min(self.probability, 1.0), self.hours, self.cost)
+
+
+def _unit(hours: Sequence[float]) -> float:
+    """Return the largest step of time that all durations are multiples of."""
+    parts = [Fraction(str(value)) for value in set(hours) if value > 0]
+    if not parts:
+        return 1.0
+    scale = math.lcm(*(part.denominator for part in parts))
+    return math.gcd(*(int(part * scale) for part in parts)) / scale

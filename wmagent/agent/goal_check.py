@@ -69,7 +69,7 @@ def _check_together(key: str, goal: Goal, model: Known) -> None:
     said = " and ".join(condition.words() for condition in wanted)
     if not fitting:
         listed = ", ".join(canonical(value) for value in values[:12] if value is not None)
-        what = "contradicts itself" if len(wanted) > 1 else "was never seen"
+        what = "contradicts itself" if len(wanted) > 1 else "asks for what was never seen"
         raise InputError(f"the goal {what}: {said}; known values of {key}: {listed}")
     if all(any(_holds(condition, value) for condition in never) for value in fitting):
         words = " and ".join(condition.words() for condition in never)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from wmagent.agent.goal_check import check_goal, numeric
 from wmagent.agent.limits import NUMBER, number, take_limits
-from wmagent.agent.phrases import spoken, stems
-from wmagent.agent.readings import STOP, Reading, Worded, choose, is_switch, known_values, nearest
+from wmagent.agent.phrases import spoken, stem_set, stems
+from wmagent.agent.readings import STOP, Reading, Worded, choose, in_a_row, is_switch, known_values, nearest
 from wmagent.domain.types import Condition, Goal, Op, Value, canonical
 from wmagent.errors import InputError, unknown
 
@@ -26,6 +26,17 @@ _NEVER = re.compile(
     r"(?:ever )?",
     re.I,
 )
+_KEEP_FROM = re.compile(r"^(?:keep|stop|prevent|save)\b(.*)\bfrom\b(?: being| becoming| getting)?(.*)$", re.I)
+_OR = re.compile(r"\s*\b(?:or|nor)\b\s*", re.I)
+_CONDITIONAL = re.compile(r"\b(?:if|unless|except|when|whenever|before|after|until)\b", re.I)
+_VAGUE_TIME = re.compile(
+    r"\b(?:by|before|until|till|on|within|after|in)\s+(?:the\s+)?(?:end of\s+)?"
+    r"(?:the\s+)?(?:next\s+|this\s+)?(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april"
+    r"|may|june|july|august|september|october|november|december|day|week|month|quarter|year|today"
+    r"|tonight|noon|midnight|christmas|easter|\d)"
+    r"|\b\d+\s*(?:hours?|days?|weeks?|months?|years?)\b",
+    re.I,
+)
 _NEVER_INSIDE = re.compile(r"\b(?:must|may|should|shall|can|will)\s*(?:not|never)\b|\bmustn't\b|\bnever\b", re.I)
 _NOT = re.compile(r"\b(?:not|no longer|isn't|aren't|isnt)\b", re.I)
 _COMPARE: tuple[tuple[str, Op], ...] = (
@@ -34,6 +45,7 @@ _COMPARE: tuple[tuple[str, Op], ...] = (
     (r"below|under|less than|fewer than|smaller than|lower than", "<"),
     (r"above|over|more than|greater than|exceeding|higher than|larger than", ">"),
 )
+_NEGATIONS = stem_set("no not never without")
 _OPS: dict[str, Op] = {"==": "==", "=": "==", ":": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
@@ -93,8 +105,14 @@ def understand(words: str, model: Worded) -> Understanding:
 
 
 def _clauses(words: str) -> list[str]:
-    if re.search(r"\b(?:or|either)\b", words, re.I):
-        raise InputError("a goal with 'or' is two goals; plan for each and compare their probabilities")
+    if vague := _VAGUE_TIME.search(words):
+        raise InputError(
+            f"{vague[0]!r} is no limit that can be used; give hours, days or weeks from now: 'within 3 days'"
+        )
+    if conditional := _CONDITIONAL.search(words):
+        raise InputError(
+            f"a goal says what should hold, not {conditional[0]!r} something else; name only facts: 'status = done'"
+        )
     parts = [part.strip(" \t\n.!?") for part in _SPLIT.split(words)]
     return [part for part in parts if part and (_explicit(part) or not set(stems(part)) <= STOP)]
 
@@ -104,20 +122,32 @@ def _explicit(part: str) -> re.Match[str] | None:
 
 
 def _read(clause: str, model: Worded) -> Phrase:
-    never = _NEVER.match(clause) or _NEVER_INSIDE.search(clause)
-    body = (clause[: never.start()] + " " + clause[never.end() :]).strip() if never else clause
+    """Return what one clause means: wanted, or never wanted ("never rejected or withdrawn" forbids both)."""
+    if kept := _KEEP_FROM.match(clause):
+        never, body = True, f"{kept[1]} {kept[2]}".strip()
+    elif _is_a_value(clause, model):
+        never, body = False, clause
+    elif found := _NEVER.match(clause) or _NEVER_INSIDE.search(clause):
+        never, body = True, f"{clause[: found.start()]} {clause[found.end() :]}".strip()
+    else:
+        never, body = False, clause
+    parts = [part for part in _OR.split(body) if part]
+    if len(parts) > 1 and not never:
+        raise InputError(f"{clause!r} is two goals; plan for each of them and compare their probabilities")
+    phrases = [_read_part(clause, part, never, model) for part in parts or [body]]
+    conditions = tuple(condition for phrase in phrases for condition in phrase.conditions)
+    return Phrase(clause, conditions, never, min(phrase.score for phrase in phrases))
+
+
+def _read_part(clause: str, body: str, never: bool, model: Worded) -> Phrase:
     if explicit := _explicit(body):
         condition = _explicit_condition(explicit, model)
-        return Phrase(clause, (condition,), bool(never), 1.0)
+        return Phrase(clause, (condition,), never, 1.0)
     compared = _comparison(body, model)
     if compared is not None:
-        return Phrase(clause, (compared,), bool(never), 1.0)
-    negated = None if never else _NOT.search(body)
-    body, whole = (_NOT.sub(" ", body).strip(), body) if negated else (body, body)
-    if negated:
-        meant, rivals = choose(whole, model)  # values such as "not started" say "not" themselves
-        if len(meant) == 1 and "not" in stems(canonical(meant[0].value)):
-            return Phrase(clause, (Condition(meant[0].key, meant[0].value),), False, meant[0].score)
+        return Phrase(clause, (compared,), never, 1.0)
+    negated = not never and not _is_a_value(body, model) and _NOT.search(body) is not None
+    body = _NOT.sub(" ", body).strip() if negated else body
     meant, rivals = choose(body, model)
     if not meant and rivals:
         raise InputError(_ambiguous(clause, rivals))
@@ -127,7 +157,18 @@ def _read(clause: str, model: Worded) -> Phrase:
     if len(meant) > 1 and not never:
         raise InputError(_ambiguous(clause, meant))
     op: Op = "!=" if negated else "=="
-    return Phrase(clause, tuple(_condition(r, op) for r in meant), bool(never), meant[0].score)
+    return Phrase(clause, tuple(_condition(r, op) for r in meant), never, meant[0].score)
+
+
+def _is_a_value(clause: str, model: Worded) -> bool:
+    """Return whether the negation in a clause belongs to a known value: "not started", "no service"."""
+    heard = stems(clause)
+    for key in model.slots:
+        for value in known_values(model, key):
+            parts = stems(canonical(value))
+            if len(parts) > 1 and parts[0] in _NEGATIONS and in_a_row(parts, heard):
+                return True
+    return False
 
 
 def _condition(reading: Reading, op: Op) -> Condition:

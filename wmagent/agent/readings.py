@@ -14,7 +14,7 @@ from wmagent.domain.types import Value, canonical
 
 # A reading is accepted from ACCEPT on and when it leads the next one by MARGIN. Below that the text similarity may
 # decide: CLEAR apart for ties between shared words, ALONE on its own where no word is shared.
-ACCEPT, MARGIN = 0.5, 0.08
+ACCEPT, MARGIN = 0.6, 0.08
 CLEAR, ALONE = 0.08, 0.6
 STOP = stem_set(
     "a an the it its this that be is are was been being have has had get gets got getting make makes made making "
@@ -24,7 +24,7 @@ STOP = stem_set(
 )
 _YES = stem_set("true yes on enabled enable active activated")
 _NO = stem_set("false no off disabled disable inactive deactivated out")
-_GENERAL = stem_set("status state stage outcome result phase")
+_GENERAL = stem_set("status state stage outcome result phase mode setting")
 _NOTHING = stem_set("none no false absent nothing null unknown 0")
 _OVER = stem_set("cleared closed resolved ended lifted removed released cancelled canceled over")
 
@@ -78,43 +78,75 @@ def readings(phrase: str, model: Worded) -> list[Reading]:
         if is_switch(values):
             found += _switch(key, values, said, vocabulary)
         else:
-            found += [_fact(key, value, said, vocabulary) for value in values]
+            found += [_fact(key, value, said, vocabulary, alone=len(values) == 1) for value in values]
     return sorted(found, key=lambda reading: (-reading.score, reading.key, canonical(reading.value)))
 
 
-def _fact(key: str, value: Value, said: list[str], vocabulary: set[str]) -> Reading:
-    """Score one fact: are its value's words said, are its name's words said, is much else said?"""
+def _fact(key: str, value: Value, said: list[str], vocabulary: set[str], alone: bool) -> Reading:
+    """Score one fact: are its value's words said, are its name's words said, is much else said?
+
+    A fact with one known value (`alone`) never changes, so it is only meant where its name is said.
+    """
     heard = [stem(word) for word in said]
     names, parts = stems(key), stems(canonical(value)) or [canonical(value).lower()]
     content = [part for part in parts if part not in STOP] or parts
-    value_share = _share(content, heard)
     free = list(heard)
-    if value_share == 1.0:
-        for part in content:
-            if part not in names or free.count(part) > 1:
-                free.remove(part)
+    for part in content:
+        if part in free and (part not in names or free.count(part) > 1):
+            free.remove(part)
+    borrowed = any(part in names and heard.count(part) < 2 for part in content)
+    value_share = 0.0 if borrowed else _share(content, heard)
     name_share = _share(names, free if value_share == 1.0 else heard)
     explained = _explained(heard, {*names, *parts}, vocabulary)
-    general = 0.03 if _GENERAL & set(names) else 0.0
+    if alone and name_share < 0.5:
+        return Reading(key, value, 0.25 * explained)
     if value_share < 1.0 and name_share == 1.0:
-        return Reading(key, value, 0.4 + 0.3 * explained + 0.1 * value_share, named=value_share == 0.0)
+        return Reading(key, value, 0.45 + 0.3 * explained + 0.1 * value_share, named=value_share == 0.0)
+    general = 0.03 if _GENERAL & set(names) else 0.0
     value_share = value_share if value_share == 1.0 else 0.5 * value_share
-    return Reading(key, value, min(1.0, 0.5 * value_share + 0.25 * name_share + 0.25 * explained + general))
+    literal = 0.1 if len(parts) > 1 and in_a_row(parts, heard) else 0.0
+    return Reading(key, value, min(1.0, 0.5 * value_share + 0.25 * name_share + 0.25 * explained + general + literal))
 
 
 def _switch(key: str, values: list[Value], said: list[str], vocabulary: set[str]) -> list[Reading]:
-    """Score a yes/no fact: its name is what counts, words such as "off" turn it."""
-    heard = [stem(word) for word in said]
-    off = any(word in _NO for word in heard) or "off" in said
+    """Score a yes/no fact: its name is what counts, words such as "off" or "dis-" turn it.
+
+    Both sides are scored even where only one was ever seen, so that the other is refused and not taken for
+    something else.
+    """
     names = stems(key)
+    undone = {_undone(word) for word in said} & set(names)
+    heard = [*(stem(word) for word in said), *undone]
+    off = bool(undone) or "off" in said or any(part in _NO for part in heard)
     content = [part for part in names if part not in _YES] or names
-    share = _share(content, heard)
-    explained = _explained(heard, {*names, *_YES, *_NO}, vocabulary)
-    sided = any(word in _YES or word in _NO for word in heard)
-    score = 0.0 if share == 0.0 else min(1.0, share * (0.45 + 0.05 * sided) + 0.25 * share + 0.25 * explained)
+    weights = {part: 0.3 if part in _GENERAL else 1.0 for part in content}
+    share = sum(weight for part, weight in weights.items() if part in heard) / sum(weights.values())
+    explained = _explained(heard, {*names, *_YES, *_NO, *(f"dis{part}" for part in undone)}, vocabulary)
+    sided = any(part in _YES or part in _NO for part in heard)
+    score = 0.0 if share == 0.0 else share**2 * (0.4 + 0.1 * sided) + 0.5 * explained
+    sides = {canonical(value).lower(): value for value in values}
+    textual = any(isinstance(value, str) for value in values)
+    wanted = "false" if off else "true"
     return [
-        Reading(key, value, score if (canonical(value).lower() == "true") != off else 0.5 * score) for value in values
+        Reading(
+            key, sides.get(side, side.title() if textual else side == "true"), score if side == wanted else score / 2
+        )
+        for side in ("true", "false")
     ]
+
+
+def _undone(word: str) -> str:
+    """Return the stem of what a word takes back: `disconnected` -> the stem of `connected`."""
+    for prefix in ("dis", "un", "de"):
+        if word.startswith(prefix):
+            return stem(word[len(prefix) :])
+    return ""
+
+
+def in_a_row(parts: Sequence[str], heard: Sequence[str]) -> bool:
+    """Return whether all words of a value were said one after another, articles aside."""
+    bare = [part for part in heard if part not in ("the", "a", "an")]
+    return any(bare[i : i + len(parts)] == list(parts) for i in range(len(bare)))
 
 
 def _share(parts: Sequence[str], heard: Sequence[str]) -> float:

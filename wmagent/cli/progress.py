@@ -27,7 +27,7 @@ class Report(Protocol):
 
 @contextmanager
 def learning_bar(console: Console) -> Iterator[Callable[[Report], None]]:
-    """Show one bar per stage while the block runs; silent where stderr is no terminal except for stage names."""
+    """Show one bar per stage while the block runs; in a log, one line per quarter."""
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (
@@ -39,14 +39,18 @@ def learning_bar(console: Console) -> Iterator[Callable[[Report], None]]:
         TextColumn("{task.fields[note]}", markup=False),
     )
     bars: dict[str, TaskID] = {}
+    quarters: dict[str, int] = {}
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
 
         def report(step: Report) -> None:
-            if step.stage not in bars:
-                bars[step.stage] = bar.add_task(step.stage, total=max(step.total, 1), note="")
-                if not console.is_terminal:
-                    console.print(f"{step.stage} …", markup=False)
+            total = max(step.total, 1)
             numbers = "  ".join(f"{name} {number:.3f}" for name, number in list(step.metrics.items())[:3])
-            bar.update(bars[step.stage], completed=step.done, total=max(step.total, 1), note=numbers or step.message)
+            if step.stage not in bars:
+                bars[step.stage] = bar.add_task(step.stage, total=total, note="")
+            bar.update(bars[step.stage], completed=step.done, total=total, note=numbers or step.message)
+            quarter = 4 * step.done // total
+            if not console.is_terminal and quarter > quarters.get(step.stage, -1):
+                quarters[step.stage] = quarter
+                console.print(f"{step.stage}: {25 * quarter} %  {numbers}".rstrip(), markup=False)
 
         yield report

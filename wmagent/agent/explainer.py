@@ -115,6 +115,8 @@ def _chance(answer: Answer) -> Sentence:
 def _changed(change: Change, step: int) -> Claim:
     number = round(change.probability, 2)
     text = f"{change.key} becomes {shown(change.after)} (was {shown(change.before)}, {number * 100:.0f} %)"
+    if shown(change.before) == shown(change.after):
+        text = f"{change.key} stays {shown(change.after)} ({number * 100:.0f} %)"
     return Claim("change", text, step, change.key, change.before, change.after, number)
 
 

@@ -12,6 +12,7 @@ _STEP = re.compile(r"Step (\d+): (.+)")
 _OTHERWISE = re.compile(r"If step (\d+) turns out otherwise: (.+)")
 _CHANCE = re.compile(rf"P\(goal\) is ({_NUMBER})(?: \(90 % interval ({_NUMBER}) to ({_NUMBER})\))?")
 _CHANGE = re.compile(rf"(.+?) becomes (.+) \(was (.+), ({_NUMBER}) %\)")
+_STAYS = re.compile(rf"(.+?) stays (.+) \(({_NUMBER}) %\)")
 _HOURS = re.compile(rf"about ({_NUMBER}) h")
 _COST = re.compile(rf"cost ({_NUMBER})")
 _CASES = re.compile(r"(\d+) similar recorded cases? \((\w+)\)")
@@ -80,6 +81,9 @@ def _part(part: str, step: int | None) -> Claim | None:
     if match := _CHANGE.fullmatch(part):
         key, after, before, percent = match.groups()
         return Claim("change", part, step, key, _value(before), _value(after), float(percent) / 100)
+    if match := _STAYS.fullmatch(part):
+        key, value, percent = match.groups()
+        return Claim("change", part, step, key, _value(value), _value(value), float(percent) / 100)
     if match := _HOURS.fullmatch(part):
         return Claim("duration", part, step, number=float(match[1]))
     if match := _COST.fullmatch(part):

@@ -114,9 +114,9 @@ def test_the_folders_are_linked_and_guarded(name: str) -> None:
 
 def test_listed_packages_are_those_on_disk() -> None:
     packages = {
-        ".".join(("wmagent", *folder.parts) if folder.parts[0] in LINKED else folder.parts)
-        for folder in (path.parent.relative_to(ROOT) for path in python_files() if path.name == "__init__.py")
-        if folder.parts[0] != "tests"
+        ("wmagent." if part_of(path) in LINKED else "") + ".".join(path.relative_to(ROOT).parent.parts)
+        for path in python_files()
+        if path.name == "__init__.py" and part_of(path) != "tests"
     }
     assert set(_project()["tool"]["setuptools"]["packages"]) == packages
 

@@ -18,7 +18,7 @@ from wmagent.model.config import ModelConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-QUICK = ModelConfig(width=32, layers=1, steps=60, batch=64, ensemble=2)
+QUICK = ModelConfig.model_validate({"width": 32, "layers": 1, "steps": 60, "batch": 64, "ensemble": 2})
 FEW = "400"  # transitions instead of thousands
 
 

@@ -45,11 +45,18 @@ def learn(
     from wmagent import WorldModel
 
     snapshots = out.with_name(out.name + ".training") if resume else None
-    with learning_bar(messages()) as progress:
-        model = WorldModel.learn(
-            source, preset=preset, seed=seed, text=text, limit=limit, resume=snapshots, progress=progress
-        )
+    try:
+        with learning_bar(messages()) as progress:
+            model = WorldModel.learn(
+                source, preset=preset, seed=seed, text=text, limit=limit, resume=snapshots, progress=progress
+            )
+    except KeyboardInterrupt:
+        if snapshots:
+            note(f"the last snapshot is in {snapshots}; the same command goes on from it")
+        raise
     model.save(out)
+    if snapshots:
+        _remove(snapshots)
     if as_json:
         show_json({"model": str(out), "card": model.card})
         return
@@ -57,3 +64,11 @@ def learn(
     from rich.markdown import Markdown
 
     show(Markdown(model.card_markdown()))
+
+
+def _remove(snapshots: Path) -> None:
+    """Remove what learning left for a restart; the folder stays if anything else lies in it."""
+    for path in [*snapshots.glob("step-*.safetensors"), snapshots / "progress.json"]:
+        path.unlink(missing_ok=True)
+    if snapshots.is_dir() and not any(snapshots.iterdir()):
+        snapshots.rmdir()

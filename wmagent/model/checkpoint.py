@@ -17,6 +17,7 @@ from wmagent.model.config import ModelConfig
 from wmagent.model.files import read_json, read_tensors, sha256, write_json, write_tensors
 from wmagent.model.memory import Memory
 from wmagent.model.network import Network
+from wmagent.model.outcomes import Codebook
 from wmagent.model.tables import FactTable
 from wmagent.model.vocabulary import Vocabulary
 
@@ -38,7 +39,6 @@ class _Header(BaseModel):
     text: str
     seed: int
     text_width: int
-    outcomes: int
     durations: list[float]
     temperature: float
     radius: float
@@ -94,6 +94,7 @@ def _write(model: WorldModel, memory: Memory, folder: Path) -> None:
     table, words = model.table, model.vocabulary
     tensors = {f"network.{k}": v for k, v in model.network.state_dict().items()}
     tensors |= {f"table.{k}": getattr(table, k) for k in ("values", "mask", "keys", "actions", "centre")}
+    tensors |= {"codebook.features": model.codebook.features, "codebook.mask": model.codebook.mask}
     tensors["costs"], tensors["held_out_nll"] = model.costs, model.held_out_nll
     write_tensors(folder / "model.safetensors", tensors)
     remembered = {k: getattr(memory, k) for k in ("features", "before", "after", "action", "prototypes")}
@@ -117,7 +118,6 @@ def _write(model: WorldModel, memory: Memory, folder: Path) -> None:
         "text": model.text,
         "seed": model.seed,
         "text_width": table.values.shape[-1],
-        "outcomes": model.network.predictor.outcomes,
         "durations": model.duration_values.tolist(),
         "temperature": model.temperature,
         "radius": memory.radius,
@@ -137,11 +137,12 @@ def load(path: Path) -> WorldModel:
     remembered = read_tensors(path / "memory.safetensors")
     try:
         table = FactTable(*(parts[f"table.{k}"] for k in ("values", "mask", "keys", "actions", "centre")))
-        network = Network(header.model, header.text_width, header.outcomes, len(header.durations))
+        network = Network(header.model, header.text_width, len(header.durations))
         network.load_state_dict({k.removeprefix("network."): v for k, v in parts.items() if k.startswith("network.")})
         vocabulary = _vocabulary(words)
+        codebook = Codebook(parts["codebook.features"], parts["codebook.mask"])
         model = WorldModel(
-            header.model, vocabulary, table, network, torch.tensor(header.durations), parts["costs"],
+            header.model, vocabulary, table, codebook, network, torch.tensor(header.durations), parts["costs"],
             seed=header.seed, text=header.text,
         )  # fmt: skip
         model.memory = _memory(remembered, words, header)

@@ -47,7 +47,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path}: not a readable JSON file ({error}); the checkpoint is damaged") from error
+        raise CheckpointError(f"{path}: not a readable JSON file ({error}); it is damaged") from error
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

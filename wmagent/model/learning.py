@@ -20,8 +20,9 @@ from wmagent.model.config import ModelConfig
 from wmagent.model.losses import joint_log_probs, slot_log_probs
 from wmagent.model.memory import Memory
 from wmagent.model.network import Network
+from wmagent.model.outcomes import Codebook
 from wmagent.model.questions import log_probs
-from wmagent.model.tables import FactTable, Rows, case_ids, count_outcomes, duration_grid
+from wmagent.model.tables import FactTable, Rows, case_ids, duration_grid
 from wmagent.model.training import Progress, Report, Trainer
 from wmagent.model.vocabulary import Vocabulary
 from wmagent.model.world_model import WorldModel
@@ -53,17 +54,17 @@ def learn(
     durations = duration_grid([t.duration for t in train])
     rows = Rows.build(train, vocabulary, durations)
     table = FactTable.build(vocabulary, backend.embed)
-    outcomes = count_outcomes(rows) if config.outcomes == "auto" else config.outcomes
-    _tell(report, "embedding", 1, f"{len(vocabulary.active)} facts vary, {outcomes} outcomes")
+    codebook, rows.code = Codebook.build(rows, table, None if config.outcomes == "auto" else config.outcomes)
+    _tell(report, "embedding", 1, f"{len(vocabulary.active)} facts vary, up to {codebook.outcomes} outcomes")
     torch.manual_seed(seed)
-    network = Network(config, table.values.shape[-1], outcomes, len(durations))
+    network = Network(config, table.values.shape[-1], len(durations))
     dynamic = torch.tensor([vocabulary.active.index(i) for i in vocabulary.dynamic], dtype=torch.long)
     trainer = Trainer(
-        network, table, dynamic, rows, config, seed, folder, _fingerprint(train, config, seed, text), report
+        network, table, codebook, dynamic, rows, config, seed, folder, _fingerprint(train, config, seed, text), report
     )
     meters = trainer.fit()
     model = WorldModel(
-        config, vocabulary, table, network, durations, _costs(train, vocabulary), seed=seed, text=text,
+        config, vocabulary, table, codebook, network, durations, _costs(train, vocabulary), seed=seed, text=text,
         embed=backend.embed,
     )  # fmt: skip
     _tell(report, "remembering", 0, "calibration and memory")
@@ -117,7 +118,7 @@ def calibrate(model: WorldModel, transitions: Sequence[Transition], held: Tensor
         },
         "network": {
             "parameters": sum(p.numel() for p in model.network.parameters()),
-            "outcomes": model.network.predictor.outcomes,
+            "outcomes": model.codebook.outcomes,
             "temperature": round(model.temperature, 3),
             **{k: round(v, 4) for k, v in meters.items()},
         },
@@ -134,19 +135,19 @@ def calibrate(model: WorldModel, transitions: Sequence[Transition], held: Tensor
 
 @torch.inference_mode()
 def _held_out(model: WorldModel, rows: Rows, out: Tensor) -> tuple[Tensor, Tensor]:
-    network = model.network
+    """Return outcome logits (h, N, k) and log p(row | outcome) (N, k) of the accepted held-out rows."""
+    k, dynamic, words = model.codebook.outcomes, model.dynamic, model.words
+    out = out[rows.legal[out]]
     if not len(out):
-        return torch.zeros(1, 0, network.predictor.outcomes), torch.zeros(0, network.predictor.outcomes)
-    values, actions = network.latents(model.table)
-    slots, dynamic = torch.arange(len(values)), model._dynamic
+        return torch.zeros(1, 0, k), torch.zeros(0, k)
     choices, joints = [], []
     for index in out.split(CHUNK):
         part = rows.take(index)
-        change = network.predictor(values[slots, part.before], actions[part.action], dynamic)
-        read = slot_log_probs(
-            change, values[dynamic], model.table.mask[dynamic], part.before[:, dynamic], part.after[:, dynamic]
-        )
-        choices.append(change.choice)
+        context = model.context(words.values[torch.arange(len(words.values)), part.before], part.action)
+        change = model.network.predictor.change(context, words.outcomes[part.action])
+        now, then = part.before[:, dynamic], part.after[:, dynamic]
+        read = slot_log_probs(change, words.values[dynamic], words.mask[dynamic], now, then)
+        choices.append(model.choices(context, part.action))
         joints.append(joint_log_probs(change, read, part.duration, part.done))
     return torch.cat(choices, 1), torch.cat(joints)
 
@@ -160,10 +161,7 @@ def _marginals(model: WorldModel, before: Tensor, action: Tensor) -> tuple[Tenso
 
 @torch.inference_mode()
 def _features(model: WorldModel, before: Tensor, action: Tensor) -> Tensor:
-    parts = [
-        model.network.predictor(model.latent(before[i]).z, model._actions[action[i]], model._dynamic).pooled
-        for i in torch.arange(len(action)).split(CHUNK)
-    ]
+    parts = [model.context(model.latent(before[i]).z, action[i]).pooled for i in torch.arange(len(action)).split(CHUNK)]
     return torch.cat(parts)
 
 

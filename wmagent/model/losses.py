@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wmagent.model.predictor import Change, value_logits
+from wmagent.model.predictor import LatentChange, value_logits
 
 
-def slot_log_probs(change: Change, candidates: Tensor, mask: Tensor, now: Tensor, then: Tensor) -> Tensor:
+def slot_log_probs(change: LatentChange, candidates: Tensor, mask: Tensor, now: Tensor, then: Tensor) -> Tensor:
     """Return (b, k) log p(next values | outcome), summed over the slots that can change.
 
     Per slot p(v) = (1 - gate) [v is the present value] + gate * softmax(comparison)[v].
@@ -22,7 +22,7 @@ def slot_log_probs(change: Change, candidates: Tensor, mask: Tensor, now: Tensor
     return torch.logaddexp(moved, kept).sum(-1)
 
 
-def joint_log_probs(change: Change, slots: Tensor, duration: Tensor, done: Tensor) -> Tensor:
+def joint_log_probs(change: LatentChange, slots: Tensor, duration: Tensor, done: Tensor) -> Tensor:
     """Return (b, k) log p(next values, duration, end | outcome) from `slots` (b, k)."""
     k = slots.shape[1]
     time = F.log_softmax(change.duration, -1).gather(-1, duration[:, None, None].expand(-1, k, 1)).squeeze(-1)
@@ -30,13 +30,15 @@ def joint_log_probs(change: Change, slots: Tensor, duration: Tensor, done: Tenso
     return slots + time + end
 
 
-def mixture_nll(change: Change, joint: Tensor, weights: Tensor) -> Tensor:
-    """Return the mean over ensemble heads of the bootstrap-weighted -log sum_k p(k | z, a) p(what happened | k).
+def choice_loss(choice: Tensor, code: Tensor, weights: Tensor) -> Tensor:
+    """Return the cross-entropy of the recorded outcome, each ensemble head on its own bootstrap.
 
-    `joint` (b, k); `weights` (h, b), one bootstrap per head.
+    `choice` (h, b, k) logits, `code` (b,) with -1 where there is no outcome, `weights` (h, b).
     """
-    per_head = torch.logsumexp(F.log_softmax(change.choice, -1) + joint.unsqueeze(0), -1)
-    return -(weights * per_head).sum() / weights.sum().clamp(min=1)
+    log_probs = F.log_softmax(choice, -1)
+    chosen = log_probs.gather(-1, code.clamp(min=0)[None, :, None].expand(len(choice), -1, 1)).squeeze(-1)
+    weights = weights * (code >= 0)
+    return -(weights * chosen).sum() / weights.sum().clamp(min=1)
 
 
 def action_loss(legal: Tensor, usual: Tensor, action: Tensor, accepted: Tensor) -> Tensor:

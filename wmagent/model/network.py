@@ -2,72 +2,87 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from wmagent.model.config import ModelConfig
-from wmagent.model.losses import action_loss, joint_log_probs, mixture_nll, slot_log_probs
-from wmagent.model.predictor import ActionHeads, Change, Interface, Predictor, value_logits
+from wmagent.model.losses import action_loss, choice_loss, joint_log_probs, slot_log_probs
+from wmagent.model.outcomes import Codebook
+from wmagent.model.predictor import ActionHeads, Context, Interface, LatentChange, Predictor, value_logits
 from wmagent.model.tables import FactTable, Rows
 
 
-class Network(nn.Module):
-    """Everything with weights. `dynamic` (q,) indexes, among the active slots, those that can change."""
+@dataclass
+class Words:
+    """The latents of everything that has a name: values (n, v, d) with their mask (n, v), actions (a, d), each
+    action's outcomes (a, k, d) with their mask (a, k)."""
 
-    def __init__(self, config: ModelConfig, text_width: int, outcomes: int, durations: int) -> None:
+    values: Tensor
+    mask: Tensor
+    actions: Tensor
+    outcomes: Tensor
+    possible: Tensor
+
+
+class Network(nn.Module):
+    """Everything with weights."""
+
+    def __init__(self, config: ModelConfig, text_width: int, durations: int) -> None:
         super().__init__()
-        self.config = config
         self.interface = Interface(text_width, config.width)
-        self.predictor = Predictor(config, outcomes, durations)
+        self.predictor = Predictor(config, durations)
         self.heads = ActionHeads(config.width)
 
-    def latents(self, table: FactTable) -> tuple[Tensor, Tensor]:
-        """Return the latents of all values (n, v, d) and of all actions (a, d)."""
-        return self.interface.facts(table.values, table.keys.unsqueeze(1)), self.interface.actions(table.actions)
+    def words(self, table: FactTable, codebook: Codebook, interface: Interface | None = None) -> Words:
+        """Embed all words; `interface` is another one to use, such as a slowly following copy."""
+        interface = interface or self.interface
+        values = interface.facts(table.values, table.keys.unsqueeze(1))
+        outcomes = interface.outcome(codebook.features)
+        return Words(values, table.mask, interface.actions(table.actions), outcomes, codebook.mask)
 
-    def losses(self, table: FactTable, dynamic: Tensor, rows: Rows, weights: Tensor) -> dict[str, Tensor]:
-        """Return the one-step losses of a batch of rows; `weights` (h, b) are bootstrap weights."""
-        values, actions = self.latents(table)
-        slots = torch.arange(values.shape[0])
-        z = values[slots, rows.before]
-        change, joint = self.predict(z, actions[rows.action], values, table.mask, dynamic, rows)
-        legal, usual = self.heads(z, actions)
+    def losses(self, words: Words, dynamic: Tensor, rows: Rows, weights: Tensor, targets: Words) -> dict[str, Tensor]:
+        """Return the one-step losses of a batch; `weights` (h, b) are bootstrap weights, `dynamic` (q,) indexes the
+        slots that can change, `targets` are the words that predictions are compared with."""
+        z = words.values[torch.arange(len(words.values)), rows.before]
+        context, change = self.step(z, words, dynamic, rows)
+        choice = self.predictor.choices(context, words.outcomes[rows.action], words.possible[rows.action])
+        legal, usual = self.heads(z, words.actions)
         return {
-            "nll": mixture_nll(change, joint, weights),
-            "actions": action_loss(legal, usual, rows.action, rows.legal),
+            "facts": self.facts_loss(change, dynamic, rows, targets),
+            "outcome": choice_loss(choice, rows.code, weights),
+            "actions": 0.1 * action_loss(legal, usual, rows.action, rows.legal),
         }
 
-    def predict(
-        self, z: Tensor, action: Tensor, values: Tensor, mask: Tensor, dynamic: Tensor, rows: Rows
-    ) -> tuple[Change, Tensor]:
-        """Return the change imagined from z (b, n, d) and (b, k) log p of what happened under each outcome."""
-        change = self.predictor(z, action, dynamic)
-        now, then = rows.before[:, dynamic], rows.after[:, dynamic]
-        slots = slot_log_probs(change, values[dynamic], mask[dynamic], now, then)
-        return change, joint_log_probs(change, slots, rows.duration, rows.done)
-
-    def rollout_loss(self, table: FactTable, dynamic: Tensor, steps: list[Rows], weights: Tensor) -> Tensor:
-        """Return the loss of later steps of the same cases, predicted from imagined, not observed, latents.
-
-        steps[0] are rows, steps[i] the rows that followed them. Between steps the latent is the expected one of
-        the outcome that explains what happened best, so gradients flow through the whole rollout.
-        """
-        values, actions = self.latents(table)
-        z = values[torch.arange(values.shape[0]), steps[0].before]
-        total = z.new_zeros(())
-        for i, rows in enumerate(steps):
-            change, joint = self.predict(z, actions[rows.action], values, table.mask, dynamic, rows)
-            if i:
-                total = total + mixture_nll(change, joint, weights)
-            best = joint.argmax(1)
-            z = z.clone()
-            z[:, dynamic] = self.expected(change, values[dynamic], table.mask[dynamic], z[:, dynamic], best)
-        return total / max(1, len(steps) - 1)
+    def step(self, z: Tensor, words: Words, dynamic: Tensor, rows: Rows) -> tuple[Context, LatentChange]:
+        """Return the context of z (b, n, d) and the change under each row's recorded outcome, k = 1."""
+        context = self.predictor(z, words.actions[rows.action], dynamic)
+        outcome = words.outcomes[rows.action, rows.code.clamp(min=0)].unsqueeze(1)
+        return context, self.predictor.change(context, outcome)
 
     @staticmethod
-    def expected(change: Change, candidates: Tensor, mask: Tensor, z: Tensor, outcome: Tensor) -> Tensor:
-        """Return the expected next latents (b, q, d) under one outcome index per row (b,)."""
-        row = torch.arange(len(outcome))
-        read = value_logits(change.latent[row, outcome].unsqueeze(1), candidates, mask).squeeze(1).exp()
-        gate = change.gate[row, outcome].sigmoid().unsqueeze(-1)
-        return (1 - gate) * z + gate * torch.einsum("bqv,qvd->bqd", read, candidates)
+    def facts_loss(change: LatentChange, dynamic: Tensor, rows: Rows, targets: Words) -> Tensor:
+        """Return -log p of the next facts, the duration and the end, given the recorded outcome."""
+        now, then = rows.before[:, dynamic], rows.after[:, dynamic]
+        slots = slot_log_probs(change, targets.values[dynamic], targets.mask[dynamic], now, then)
+        return -joint_log_probs(change, slots, rows.duration, rows.done).mean()
+
+    def rollout_loss(self, words: Words, dynamic: Tensor, steps: list[Rows]) -> Tensor:
+        """Return the loss of later steps of the same cases, predicted from imagined, not observed, latents.
+
+        steps[0] are rows, steps[i] the rows that followed them. Between steps the latent is the expected one under
+        the recorded outcome, so gradients flow through the whole rollout.
+        """
+        z = words.values[torch.arange(len(words.values)), steps[0].before]
+        total = z.new_zeros(())
+        candidates, mask = words.values[dynamic], words.mask[dynamic]
+        for i, rows in enumerate(steps):
+            _, change = self.step(z, words, dynamic, rows)
+            if i:
+                total = total + self.facts_loss(change, dynamic, rows, words)
+            read = value_logits(change.latent, candidates, mask).squeeze(1).exp()
+            gate = change.gate.squeeze(1).sigmoid().unsqueeze(-1)
+            moved = gate * torch.einsum("bqv,qvd->bqd", read, candidates)
+            z = z.index_copy(1, dynamic, (1 - gate) * z[:, dynamic] + moved)
+        return total / max(1, len(steps) - 1)

@@ -5,6 +5,8 @@ Axis letters as in latent/protocols.py; q counts the slots that can change (quer
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,6 +26,7 @@ class Interface(nn.Module):
         self.value = nn.Linear(text_width, width, bias=False)
         self.key = nn.Linear(text_width, width, bias=False)
         self.action = nn.Linear(text_width, width, bias=False)
+        self.outcome = nn.Linear(text_width, width)
         self.act = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
 
     def facts(self, values: Tensor, keys: Tensor) -> Tensor:
@@ -78,55 +81,66 @@ class Predictor(nn.Module):
     What the gate leaves is copied; a new latent is read by comparing it with the latents of known values.
     """
 
-    def __init__(self, config: ModelConfig, outcomes: int, durations: int) -> None:
+    def __init__(self, config: ModelConfig, durations: int) -> None:
         super().__init__()
         d = config.width
-        self.outcomes, self.ensemble, self.durations = outcomes, config.ensemble, durations
+        self.ensemble = config.ensemble
         blocks = [Block(d, config.heads, config.expand, config.dropout) for _ in range(config.layers)]
         self.trunk, self.last = nn.ModuleList(blocks[:-1]), blocks[-1]
-        self.outcome = nn.Parameter(torch.randn(outcomes, d) * 0.5)
-        self.choose_in = nn.Linear(2 * d, config.ensemble * d)
-        self.choose_out = nn.Parameter(torch.randn(config.ensemble, d, outcomes) * d**-0.5)
-        self.choose_bias = nn.Parameter(torch.zeros(config.ensemble, outcomes))
-        self.gate = nn.Linear(d, 1)
-        self.change = nn.Linear(d, d)
-        self.time = nn.Linear(2 * d, durations + 1)
+        self.choose = nn.Linear(2 * d, config.ensemble * d)
+        self.choose_out = nn.Parameter(torch.randn(config.ensemble, d, d) * d**-0.5)
+        self.condition = nn.Linear(2 * d, 2 * d)
+        self.up = nn.Linear(d, 2 * d)
+        self.down = nn.Linear(2 * d, d + 1)
+        self.time = nn.Sequential(nn.Linear(3 * d, d), nn.GELU(), nn.Linear(d, durations + 1))
         self.sharpness = nn.Parameter(torch.tensor(1.0))
-        nn.init.constant_(self.gate.bias, -2.0)
 
-    def forward(self, z: Tensor, action: Tensor, queries: Tensor) -> Change:
+    def forward(self, z: Tensor, action: Tensor, queries: Tensor) -> Context:
         """Slots z (b, n, d), action latents (b, d), indices of the slots that can change (q,)."""
         for block in self.trunk:
             z = block(z, action)
-        b, k = len(z), self.outcomes
         pooled = torch.cat([F.layer_norm(z, z.shape[-1:]).mean(1), action], -1)
-        hidden = F.gelu(self.choose_in(pooled)).view(b, self.ensemble, -1)
-        choice = torch.einsum("bhd,hdk->hbk", hidden, self.choose_out) + self.choose_bias.unsqueeze(1)
-        condition = (action.unsqueeze(1) + self.outcome).flatten(0, 1)
-        x = self.last(z if k == 1 else z.repeat_interleave(k, 0), condition, queries)
-        x = F.layer_norm(x, x.shape[-1:])
-        time = self.time(torch.cat([x.mean(1), condition], -1))
-        return Change(
-            choice=choice,
-            gate=self.gate(x).view(b, k, -1),
-            latent=self.change(x).view(b, k, len(queries), -1) * self.sharpness.exp(),
-            duration=time[:, :-1].view(b, k, self.durations),
-            done=time[:, -1].view(b, k),
-            pooled=pooled,
-        )
+        slots = self.last(z, action, queries)
+        return Context(F.layer_norm(slots, slots.shape[-1:]), action, pooled)
+
+    def choices(self, context: Context, outcomes: Tensor, mask: Tensor) -> Tensor:
+        """Return logits (h, b, k) of outcomes with latents (b, k, d), by comparison; `mask` (b, k) says which exist."""
+        b, d = context.action.shape
+        hidden = F.gelu(self.choose(context.pooled)).view(b, self.ensemble, d)
+        wanted = torch.einsum("bhd,hde->hbe", hidden, self.choose_out)
+        return torch.einsum("hbe,bke->hbk", wanted, outcomes).masked_fill(~mask, -1e9)
+
+    def change(self, context: Context, outcomes: Tensor) -> LatentChange:
+        """Return what happens under each outcome, given its latent (b, k, d)."""
+        b, k, d = outcomes.shape
+        condition = torch.cat([context.action.unsqueeze(1).expand(b, k, d), outcomes], -1)
+        shift, scale = self.condition(condition).unsqueeze(2).chunk(2, -1)
+        x = torch.addcmul(shift, context.slots.unsqueeze(1), 1 + scale)
+        read = self.down(F.gelu(self.up(x), approximate="tanh"))
+        pooled = context.slots.mean(1).unsqueeze(1).expand(b, k, d)
+        time = self.time(torch.cat([pooled, condition], -1))
+        return LatentChange(read[..., -1] - 2.0, read[..., :-1] * self.sharpness.exp(), time[..., :-1], time[..., -1])
 
 
-class Change:
-    """What the predictor says of b pairs, as logits: `choice` (h, b, k), `gate` (b, k, q), `latent` (b, k, q, d),
-    `duration` (b, k, m), `done` (b, k), and the pooled state-action features `pooled` (b, 2 d)."""
+@dataclass
+class Context:
+    """What the trunk makes of b pairs: slots that can change (b, q, d), the action latents (b, d), and the pooled
+    state-action features (b, 2 d)."""
 
-    __slots__ = ("choice", "done", "duration", "gate", "latent", "pooled")
+    slots: Tensor
+    action: Tensor
+    pooled: Tensor
 
-    def __init__(
-        self, choice: Tensor, gate: Tensor, latent: Tensor, duration: Tensor, done: Tensor, pooled: Tensor
-    ) -> None:
-        self.choice, self.gate, self.latent = choice, gate, latent
-        self.duration, self.done, self.pooled = duration, done, pooled
+
+@dataclass
+class LatentChange:
+    """What b pairs become under k outcomes, as logits: `gate` (b, k, q), `latent` (b, k, q, d), `duration`
+    (b, k, m), `done` (b, k)."""
+
+    gate: Tensor
+    latent: Tensor
+    duration: Tensor
+    done: Tensor
 
 
 class ActionHeads(nn.Module):

@@ -137,7 +137,8 @@ def _unknown(model: WorldModel, t: Transition) -> tuple[str, ...]:
     for key, value in {**t.before.facts, **t.after.facts}.items():
         if key not in vocabulary._slot:
             found.append(f"fact {key!r} was never recorded")
-        elif (slot := vocabulary.slot_index(key)) in vocabulary.active:
-            if vocabulary.code(slot, value) >= vocabulary.trained[slot]:
-                found.append(f"fact {key!r} was never {value!r}")
+            continue
+        slot = vocabulary.slot_index(key)
+        if slot in vocabulary.active and vocabulary.code(slot, value) >= vocabulary.trained[slot]:
+            found.append(f"fact {key!r} was never {value!r}")
     return tuple(found)

@@ -78,6 +78,7 @@ class Rows:
     duration: Tensor  # (N,) bins
     done: Tensor  # (N,) float
     following: Tensor  # (N,)
+    code: Tensor  # (N,) outcome, -1 where there is none
 
     @classmethod
     def build(cls, transitions: Sequence[Transition], vocabulary: Vocabulary, durations: Tensor) -> Rows:
@@ -96,6 +97,7 @@ class Rows:
             duration=(hours.unsqueeze(1) - durations).abs().argmin(1),
             done=torch.tensor([float(t.done) for t in transitions]),
             following=torch.tensor(following),
+            code=torch.zeros(len(cases), dtype=torch.long),
         )
 
     def take(self, index: Tensor) -> Rows:
@@ -118,18 +120,3 @@ def case_ids(transitions: Sequence[Transition]) -> list[str]:
             walk += 1
         found.append(f"walk {walk}")
     return found
-
-
-def count_outcomes(rows: Rows, limit: int = 8) -> int:
-    """Return how many outcomes a situation needs: the most distinct results with a share of at least 2 % (and two
-    rows) that one recorded (state, action) had; 1 where the data is deterministic."""
-    seen: dict[bytes, dict[bytes, int]] = {}
-    keys = torch.cat([rows.before, rows.action.unsqueeze(1)], 1).numpy()
-    for key, result in zip(keys, rows.after.numpy(), strict=True):
-        results = seen.setdefault(key.tobytes(), {})
-        results[result.tobytes()] = results.get(result.tobytes(), 0) + 1
-    most = 1
-    for results in seen.values():
-        total = sum(results.values())
-        most = max(most, sum(1 for count in results.values() if count >= 2 and count >= 0.02 * total))
-    return min(most, limit)

@@ -1,4 +1,4 @@
-"""The training loop: seeded, resumable at any step, on whatever device accelerate finds. Knows no question asked later."""
+"""The training loop: seeded, resumable at any step, on the device accelerate finds. Knows no later question."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from wmagent.model.config import ModelConfig
 from wmagent.model.files import read_tensors, write_json, write_tensors
-from wmagent.model.network import Network
+from wmagent.model.network import Network, Words
+from wmagent.model.outcomes import Codebook
 from wmagent.model.regularizers import EMATarget, collapse_meters, sigreg, vicreg
 from wmagent.model.tables import FactTable, Rows
 
@@ -48,6 +49,7 @@ class Trainer:
 
     network: Network
     table: FactTable
+    codebook: Codebook
     dynamic: Tensor
     rows: Rows
     config: ModelConfig
@@ -64,7 +66,7 @@ class Trainer:
         self.optimizer = _optimizer(self.network, self.config)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
         weights = self._bootstrap()
-        target = EMATarget(self.network.interface) if self.config.regularizer == "ema" else None
+        self.target = EMATarget(self.network.interface) if self.config.regularizer == "ema" else None
         start = self._resume()
         self.network.train()
         last_save, metrics = time.monotonic(), {}
@@ -82,8 +84,8 @@ class Trainer:
             accelerator.clip_grad_norm_(self.network.parameters(), 1.0)
             optimizer.step()
             self._follow(step)
-            if target is not None:
-                target.follow(self.network.interface)
+            if self.target is not None:
+                self.target.follow(self.network.interface)
             if step % 25 == 24 or step + 1 == self.config.steps:
                 metrics = {name: loss.item() for name, loss in losses.items()}
                 self._tell(step + 1, metrics)
@@ -93,8 +95,8 @@ class Trainer:
         self.network.load_state_dict(self.average)
         self.network.eval()
         with torch.no_grad():
-            values, _ = self.network.latents(self.table)
-        return metrics | collapse_meters(values[self.table.mask])
+            words = self.network.words(self.table, self.codebook)
+        return metrics | collapse_meters(words.values[words.mask])
 
     def batch(self, step: int) -> Tensor:
         """Return the row indices of a step: a fresh permutation per epoch, seeded by (seed, epoch)."""
@@ -119,7 +121,7 @@ class Trainer:
 
     def _tell(self, step: int, metrics: dict[str, float]) -> None:
         if self.report:
-            self.report(Progress("learning", step, self.config.steps, f"loss {metrics['nll']:.3f}", metrics))
+            self.report(Progress("learning", step, self.config.steps, f"loss {sum(metrics.values()):.3f}", metrics))
 
     def _save(self, step: int) -> None:
         assert self.folder is not None
@@ -164,20 +166,21 @@ class _Losses(nn.Module):
 
     def forward(self, batch: Tensor, weights: Tensor, step: int) -> dict[str, Tensor]:
         trainer = self._trainer[0]
-        config, rows = trainer.config, trainer.rows.take(batch)
-        losses = self.network.losses(trainer.table, trainer.dynamic, rows, weights)
-        losses["actions"] = 0.1 * losses["actions"]
+        config, network, rows = trainer.config, self.network, trainer.rows.take(batch)
+        words = targets = network.words(trainer.table, trainer.codebook)
+        if trainer.target is not None:
+            targets = network.words(trainer.table, trainer.codebook, trainer.target.module)
+        losses = network.losses(words, trainer.dynamic, rows, weights, targets)
         if config.rollout > 1:
-            losses["rollout"] = config.rollout_weight * self._rollout(trainer, batch, weights)
+            losses["rollout"] = config.rollout_weight * self._rollout(trainer, words, batch)
         if config.regularizer in ("sigreg", "vicreg"):
-            values, _ = self.network.latents(trainer.table)
-            z = values[torch.arange(len(values)), rows.before].flatten(0, 1)
+            z = words.values[torch.arange(len(words.values)), rows.before].flatten(0, 1)
             generator = torch.Generator(z.device).manual_seed(trainer.seed * 7919 + step)
             penalty = sigreg(z, 256, generator=generator) / len(z) if config.regularizer == "sigreg" else vicreg(z)
             losses[config.regularizer] = config.regularizer_weight * penalty
         return losses
 
-    def _rollout(self, trainer: Trainer, batch: Tensor, weights: Tensor) -> Tensor:
+    def _rollout(self, trainer: Trainer, words: Words, batch: Tensor) -> Tensor:
         keep = torch.ones(len(batch), dtype=torch.bool)
         steps, index = [batch], batch
         for _ in range(trainer.config.rollout - 1):
@@ -185,9 +188,9 @@ class _Losses(nn.Module):
             keep &= index >= 0
             steps.append(index)
         if not keep.any():
-            return weights.new_zeros(())
+            return words.values.new_zeros(())
         taken = [trainer.rows.take(step[keep]) for step in steps]
-        return self.network.rollout_loss(trainer.table, trainer.dynamic, taken, weights[:, keep])
+        return self.network.rollout_loss(words, trainer.dynamic, taken)
 
 
 def _optimizer(network: nn.Module, config: ModelConfig) -> torch.optim.AdamW:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,14 +17,15 @@ from wmagent.model.config import ModelConfig
 from wmagent.model.forecast import Forecast, Score
 from wmagent.model.memory import Memory
 from wmagent.model.network import Network
-from wmagent.model.predictor import value_logits
+from wmagent.model.outcomes import Codebook
+from wmagent.model.predictor import Context, LatentChange, value_logits
 from wmagent.model.tables import FactTable
 from wmagent.model.vocabulary import ABSENT, Vocabulary, fact_sentence
 
 if TYPE_CHECKING:
     from wmagent.model.training import Report
 
-MICRO_BATCH = 512  # pairs per pass of the network: activations stay in cache
+MICRO_BATCH = 256  # pairs per pass of the network: activations stay in cache
 
 
 class WorldModel:
@@ -39,6 +39,7 @@ class WorldModel:
         config: ModelConfig,
         vocabulary: Vocabulary,
         table: FactTable,
+        codebook: Codebook,
         network: Network,
         duration_values: Tensor,
         costs: Tensor,
@@ -47,7 +48,7 @@ class WorldModel:
         text: str,
         embed: Callable[[Sequence[str]], Tensor] | None = None,
     ) -> None:
-        self.config, self.vocabulary, self.table = config, vocabulary, table
+        self.config, self.vocabulary, self.table, self.codebook = config, vocabulary, table, codebook
         self.network = network.eval().requires_grad_(False)
         self.duration_values, self.costs = duration_values, costs
         self.seed, self.text = seed, text
@@ -57,7 +58,7 @@ class WorldModel:
         self.card: dict[str, Any] = {}
         self._embed = embed
         self._active = torch.tensor(vocabulary.active, dtype=torch.long)
-        self._dynamic = torch.tensor([vocabulary.active.index(i) for i in vocabulary.dynamic], dtype=torch.long)
+        self.dynamic = torch.tensor([vocabulary.active.index(i) for i in vocabulary.dynamic], dtype=torch.long)
         self._dynamic_slots = torch.tensor(vocabulary.dynamic, dtype=torch.long)
         self.refresh()
 
@@ -80,8 +81,8 @@ class WorldModel:
         (a killed run started again ends with the same model). `progress` is called with `Progress` reports.
         Raises InputError for data that cannot be used.
         """
-        from wmagent.model.learning import learn
         from wmagent.model.config import preset as named
+        from wmagent.model.learning import learn
 
         return learn(source, config or named(preset), seed, text, limit, Path(resume) if resume else None, progress)
 
@@ -158,8 +159,8 @@ class WorldModel:
         ):
             self.table = FactTable.build(self.vocabulary, self.embed, self.table.centre)
         with torch.no_grad():
-            self._values, self._actions = self.network.latents(self.table)
-        self._candidates, self._mask = self._values[self._dynamic], self.table.mask[self._dynamic]
+            self.words = self.network.words(self.table, self.codebook)
+        self._candidates, self._mask = self.words.values[self.dynamic], self.table.mask[self.dynamic]
         self._condition_cache: dict[Condition, tuple[int, Tensor]] = {}
         self._range = torch.arange(len(self._active))
 
@@ -173,7 +174,7 @@ class WorldModel:
 
     def latent(self, codes: Tensor) -> Latent:
         """Return the latent of value codes (b, s) of all slots."""
-        return Latent(self._values[self._range, codes[:, self._active]], codes)
+        return Latent(self.words.values[self._range, codes[:, self._active]], codes)
 
     def read(self, latent: Latent) -> list[dict[str, Value]]:
         """Return the facts a latent was read as."""
@@ -195,8 +196,12 @@ class WorldModel:
             self._condition_cache[condition] = slot, torch.tensor(held)
         return self._condition_cache[condition]
 
+    def _grown(self) -> bool:
+        known = self.table.mask.sum(1).tolist()
+        return any(len(self.vocabulary.values[i]) > n for i, n in zip(self.vocabulary.active, known, strict=True))
+
     def _extend(self) -> None:
-        if any(len(self.vocabulary.values[i]) > n for i, n in zip(self._active, self.table.mask.sum(1), strict=True)):
+        if self._grown():
             self.refresh()
         self._condition_cache.clear()
 
@@ -211,60 +216,64 @@ class WorldModel:
 
     @torch.inference_mode()
     def _imagine(self, latent: Latent, action: Tensor) -> Prediction:
-        change = self.network.predictor(latent.z, self._actions[action], self._dynamic)
-        head_probs = (change.choice / self.temperature).softmax(-1)
-        now = latent.codes[:, self._dynamic_slots]
-        # what is read: the changed value if p(changed to v) beats p(kept), without building all probabilities
-        read = torch.einsum("bkqd,qvd->bkqv", change.latent, self._candidates) * self.config.width**-0.5
-        read = read.masked_fill(~self._mask, -1e9)
-        best, code = read.max(-1)
-        moved = torch.sigmoid(change.gate) * torch.exp(best - read.logsumexp(-1))
-        stay = now.unsqueeze(1).expand_as(code)
-        code = torch.where(moved > 0.5, code, self._settle(change.gate, read, code, stay, moved))
+        context = self.context(latent.z, action)
+        change = self.network.predictor.change(context, self.words.outcomes[action])
+        head_probs = self.choices(context, action).softmax(-1)
+        code = self._read(change, latent.codes[:, self._dynamic_slots])
         b, k = change.done.shape
         codes = latent.codes.unsqueeze(1).repeat(1, k, 1)
         codes[:, :, self._dynamic_slots] = code
-        codes = codes.flatten(0, 1)
-        legal, _ = self.network.heads(latent.z, self._actions)
+        legal, _ = self.network.heads(latent.z, self.words.actions)
         return Prediction(
             probs=head_probs.mean(0),
-            next=self.latent(codes),
+            next=self.latent(codes.flatten(0, 1)),
             head_probs=head_probs,
             legal=legal.gather(1, action[:, None]).squeeze(1).sigmoid(),
             done=change.done.sigmoid(),
             duration_probs=change.duration.softmax(-1),
             cost=self.costs[action],
-            surprise=self.memory.surprise(change.pooled) if self.memory else torch.zeros(b),
+            surprise=self.memory.surprise(context.pooled) if self.memory else torch.zeros(b),
         )
 
-    @staticmethod
-    def _settle(gate: Tensor, read: Tensor, code: Tensor, stay: Tensor, moved: Tensor) -> Tensor:
-        """Resolve slots where no change has a majority: keep, unless another value is likelier than keeping."""
-        kept = (
-            torch.sigmoid(-gate)
-            + torch.sigmoid(gate) * (read.gather(-1, stay.unsqueeze(-1)).squeeze(-1) - read.logsumexp(-1)).exp()
-        )
-        return torch.where(moved > kept, code, stay)
+    def context(self, z: Tensor, action: Tensor) -> Context:
+        """Return what the trunk makes of slots z (b, n, d) and action indices (b,)."""
+        return self.network.predictor(z, self.words.actions[action], self.dynamic)
+
+    def choices(self, context: Context, action: Tensor) -> Tensor:
+        """Return calibrated outcome logits (h, b, k)."""
+        logits = self.network.predictor.choices(context, self.words.outcomes[action], self.words.possible[action])
+        return logits / self.temperature
+
+    def _read(self, change: LatentChange, now: Tensor) -> Tensor:
+        """Return the likeliest value codes (b, k, q): a value moves if that is likelier than what else may be."""
+        scores = torch.einsum("bkqd,qvd->bkqv", change.latent, self._candidates) * self.config.width**-0.5
+        scores = scores.masked_fill(~self._mask, -1e9)
+        best, code = scores.max(-1)
+        total, gate = scores.logsumexp(-1), change.gate.sigmoid()
+        stay = now.unsqueeze(1).expand_as(code)
+        kept = 1 - gate + gate * (scores.gather(-1, stay.unsqueeze(-1)).squeeze(-1) - total).exp()
+        return torch.where(gate * (best - total).exp() > kept, code, stay)
 
     @torch.inference_mode()
     def legality(self, latent: Latent) -> Tensor:
         """Return (b, a) probabilities that each action is accepted."""
-        return self.network.heads(latent.z, self._actions)[0].sigmoid()
+        return self.network.heads(latent.z, self.words.actions)[0].sigmoid()
 
     @torch.inference_mode()
     def behaviour(self, latent: Latent) -> Tensor:
         """Return (b, a) probabilities of what recorded behaviour does next."""
-        return self.network.heads(latent.z, self._actions)[1].softmax(-1)
+        return self.network.heads(latent.z, self.words.actions)[1].softmax(-1)
 
     @torch.inference_mode()
     def marginals(self, latent: Latent, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return outcome probs (b, k), per-outcome value probs (b, k, q, v) and pooled features (b, f)."""
-        change = self.network.predictor(latent.z, self._actions[action], self._dynamic)
-        probs = (change.choice / self.temperature).softmax(-1).mean(0)
+        context = self.context(latent.z, action)
+        change = self.network.predictor.change(context, self.words.outcomes[action])
+        probs = self.choices(context, action).softmax(-1).mean(0)
         read = value_logits(change.latent, self._candidates, self._mask).exp()
         gate = change.gate.sigmoid().unsqueeze(-1)
         now = torch.nn.functional.one_hot(latent.codes[:, self._dynamic_slots], read.shape[-1])
-        return probs, (1 - gate) * now.unsqueeze(1) + gate * read, change.pooled
+        return probs, (1 - gate) * now.unsqueeze(1) + gate * read, context.pooled
 
     # --- questions ---------------------------------------------------------------------------------------------
 

@@ -91,9 +91,11 @@ def _travel(journey: Journey, model: WorldModel, say: _Speaker, seed: int) -> Fi
 
     measured = [row for row in journey.held_out if row.error is None][:MEASURED]
     exact, persistence = _exactness(model, measured)
+    most = journey.ceiling(measured)
     say.line(
         f"on {len(measured):,} held-out steps the likeliest next state is exactly right in {percent(exact)} "
-        f"(saying that nothing changes: {percent(persistence)})"
+        f"(saying that nothing changes: {percent(persistence)}"
+        + (f"; knowing the world's exact chances: {percent(most)})" if most is not None else ")")
     )
     agent = agent_around(model)
     plan, start = journey.plan(agent, seed)

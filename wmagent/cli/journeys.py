@@ -5,12 +5,13 @@ Each says what experience there is, what to plan for and from where, and what to
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from wmagent.cli.journey import goals_in, hold_out, starts_in
-from wmagent.domain.types import Action, Facts, Goal, Transition
+from wmagent.domain.types import Action, Facts, Goal, Transition, Value
 from wmagent.errors import InputError, OutOfDomain
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class Journey(Protocol):
         """Return the exact P(goal) of the optimal policy, where the world knows it."""
         ...
 
+    def ceiling(self, rows: Sequence[Transition]) -> float | None:
+        """Return how often the likeliest next state really comes, on average, where the world knows it."""
+        ...
+
 
 class Contracts:
     """The shipped contract-approval world: fresh experience, and an oracle that knows every probability."""
@@ -81,6 +86,16 @@ class Contracts:
     def best(self, start: Facts, goal: Goal) -> float | None:
         """Exact, by value iteration."""
         return self.oracle.optimal(start, goal).probability
+
+    def ceiling(self, rows: Sequence[Transition]) -> float | None:
+        """Exact: the mean probability of the likeliest outcome."""
+        likeliest = []
+        for row in rows:
+            chances: Counter[frozenset[tuple[str, Value]]] = Counter()
+            for outcome in self.oracle.outcomes(row.before.facts, row.action):
+                chances[frozenset(outcome.facts.items())] += outcome.probability  # type: ignore[assignment]
+            likeliest.append(max(chances.values(), default=0.0))
+        return sum(likeliest) / len(likeliest) if likeliest else None
 
     def _start(self) -> Facts:
         for seed in range(1_000):
@@ -134,6 +149,10 @@ class Recorded:
         return None
 
     def best(self, start: Facts, goal: Goal) -> float | None:
+        """Nobody knows."""
+        return None
+
+    def ceiling(self, rows: Sequence[Transition]) -> float | None:
         """Nobody knows."""
         return None
 

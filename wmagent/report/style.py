@@ -13,11 +13,12 @@ h2 { font-size: 1.15rem; margin: 2.5rem 0 .5rem; padding-bottom: .25rem; border-
 h3 { font-size: 1rem; margin: 1.25rem 0 .25rem; }
 p { margin: .4rem 0; }
 .note, .soft { color: var(--soft); font-size: .9rem; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .75rem; margin: 1rem 0; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: .75rem; margin: 1rem 0; }
 .figure { background: var(--card); border-radius: .5rem; padding: .7rem .9rem; }
-.figure b { display: block; font-size: 1.35rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
+.figure b { display: block; font-size: 1.3rem; line-height: 1.4; white-space: nowrap;
+  font-variant-numeric: tabular-nums; }
 .figure span { color: var(--soft); font-size: .85rem; }
-.figure.lead b { color: var(--main); font-size: 1.9rem; }
+.figure.lead b { color: var(--main); font-size: 1.75rem; line-height: 1.1; }
 .warning { border-left: 4px solid var(--warn); padding: .4rem .8rem; background: var(--card); margin: .5rem 0; }
 .wide { overflow-x: auto; margin: .5rem 0; }
 .wide:focus-visible { outline: 2px solid var(--main); }

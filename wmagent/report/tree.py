@@ -10,7 +10,7 @@ from wmagent.report.markup import Html, join, tag
 from wmagent.report.wording import changes, percent
 
 LAYER = 200  # px between a state and what follows it
-ROW = 40
+ROW = 36
 MARGIN = 24
 RADIUS = 9
 MOST_NODES = 60

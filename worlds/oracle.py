@@ -6,7 +6,7 @@ Knows the machine and the solver; knows no learning. It remembers what it enumer
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -15,15 +15,12 @@ from wmagent.domain.types import Action, Condition, Facts, Goal, canonical
 from wmagent.domain.world import Outcome, Policy, Truth
 from wmagent.errors import InputError
 from wmagent.worlds.conditions import Check, Every, State, Test, compile_check
+from wmagent.worlds.following import Walk, follow_plan, follow_policy
 from wmagent.worlds.machine import Branch
 
 if TYPE_CHECKING:
     from wmagent.worlds.solving import Node, Result, Solution
     from wmagent.worlds.workflow import WorkflowWorld
-
-_Place = tuple[State, int, float]  # state, time units elapsed, money spent (0 where the goal has no cost limit)
-_REST = 1e-12  # probability left open when a policy is followed without a deadline
-_MAX_WORK = 3_000_000  # places followed for one policy
 
 
 class WorkflowOracle:
@@ -76,57 +73,22 @@ class WorkflowOracle:
 
     def plan_value(self, start: Facts, actions: Sequence[Action], goal: Goal) -> Truth:
         """Return the exact worth of an open plan: every action is done if it is legal then, and skipped if not."""
-        walk = _Walk(self, goal)
-        frontier = walk.begin(self._machine.encode(start))
-        for move in [self.world.action_index(action) for action in actions]:
-            ahead: dict[_Place, float] = {}
-            for place, mass in frontier.items():
-                if move in self._legal(place[0]):
-                    walk.act(place, move, mass, ahead)
-                else:
-                    ahead[place] = ahead.get(place, 0.0) + mass
-            frontier = ahead
-        return walk.truth()
+        moves = [self.world.action_index(action) for action in actions]
+        return follow_plan(self._walk(goal), self._machine.encode(start), moves, self._legal)
 
     def policy_value(self, start: Facts, policy: Policy, goal: Goal) -> Truth:
         """Return the exact worth of a policy. It stops where the policy says None or chooses what is not legal.
 
-        Without a deadline time does not matter to the goal: the policy is asked once per state, as at hour 0, and
-        followed until less than 1e-12 of the probability is open; hours and cost are infinite where it goes round
-        in circles for good.
+        Without a deadline time does not matter to the goal and the policy is asked once per state, as at hour 0;
+        hours and cost are infinite where it may go round in circles for good.
         """
-        walk = _Walk(self, goal)
-        waiting: dict[int, dict[_Place, float]] = {0: walk.begin(self._machine.encode(start))}
-        choices: dict[tuple[State, int], int | None] = {}
-        work = 0
-        while waiting:  # the earliest places first, so that each is followed once with all its probability
-            now = min(waiting)
-            frontier = waiting.pop(now)
-            if math.fsum(frontier.values()) <= _REST:
-                continue
-            work += len(frontier)
-            if work > _MAX_WORK:
-                return Truth(min(walk.probability, 1.0), math.inf, math.inf)
-            ahead: dict[_Place, float] = {}
-            for place, mass in frontier.items():
-                state = place[0]
-                if (state, now) not in choices:
-                    choices[state, now] = self._choice(policy, state, now)
-                move = choices[state, now]
-                if move is not None:
-                    walk.act(place, move, mass, ahead)
-            for place, mass in ahead.items():
-                later = waiting.setdefault(place[1], {})
-                later[place] = later.get(place, 0.0) + mass
-        return walk.truth()
 
-    def _choice(self, policy: Policy, state: State, elapsed: int) -> int | None:
-        """Return the policy's action where it is legal, else None."""
-        choice = policy(self._machine.decode(state), elapsed * self.unit)
-        if choice is None:
-            return None
-        move = self.world.action_index(choice)
-        return move if move in self._legal(state) else None
+        def choose(state: State, elapsed: int) -> int | None:
+            choice = policy(self._machine.decode(state), elapsed * self.unit)
+            move = None if choice is None else self.world.action_index(choice)
+            return move if move in self._legal(state) else None
+
+        return follow_policy(self._walk(goal), self._machine.encode(start), choose)
 
     def optimal(self, start: Facts, goal: Goal) -> Truth:
         """Return the worth of the best policy; among equally probable ones, that of least expected cost plus hours."""
@@ -177,6 +139,16 @@ class WorkflowOracle:
         tests = tuple(Test(c.key, c.op, (canonical(c.value),)) for c in conditions)
         return compile_check(Every(tests), self._machine.domains)
 
+    def _walk(self, goal: Goal) -> Walk:
+        return Walk(
+            branches=self._branches,
+            steps=self._steps,
+            reached=self._check(goal.conditions),
+            violated=self._check(goal.forbidden) if goal.forbidden else None,
+            deadline=None if goal.deadline is None else goal.deadline / self.unit + 1e-9,
+            limit=goal.max_cost,
+        )
+
     def _solve(self, start: State, goal: Goal) -> Solution:
         from wmagent.worlds.solving import explore, solve
 
@@ -198,51 +170,6 @@ class WorkflowOracle:
         if goal.deadline is not None and goal.deadline < 0:
             raise InputError(f"the deadline lies {-goal.deadline:g} hours in the past")
         return solve(graph, None if goal.deadline is None else math.floor(goal.deadline / self.unit + 1e-9))
-
-
-class _Walk:
-    """Follows probability forward for one goal and adds up what arrives, what it takes and what it costs."""
-
-    def __init__(self, oracle: WorkflowOracle, goal: Goal) -> None:
-        self._branches: Callable[[State, int], list[Branch]] = oracle._branches
-        self._steps = oracle._steps
-        self._reached = oracle._check(goal.conditions)
-        self._violated = oracle._check(goal.forbidden) if goal.forbidden else None
-        self._deadline = math.inf if goal.deadline is None else goal.deadline / oracle.unit + 1e-9
-        self._limit = goal.max_cost
-        self.probability = self.hours = self.cost = 0.0
-
-    def begin(self, state: State) -> dict[_Place, float]:
-        """Return the first places that are still open."""
-        open_: dict[_Place, float] = {}
-        self._arrive((state, 0, 0.0), 1.0, open_)
-        return open_
-
-    def act(self, place: _Place, move: int, mass: float, open_: dict[_Place, float]) -> None:
-        """Do an allowed action at one place and add the places it leads to."""
-        state, elapsed, spent = place
-        for chance, after, hours, cost, _ in self._branches(state, move):
-            part = mass * chance
-            self.hours += part * hours
-            self.cost += part * cost
-            paid = 0.0 if self._limit is None else spent + cost
-            time = 0 if self._deadline == math.inf else elapsed + self._steps(hours)
-            self._arrive((after, time, paid), part, open_)
-
-    def _arrive(self, place: _Place, mass: float, open_: dict[_Place, float]) -> None:
-        state, elapsed, spent = place
-        if elapsed > self._deadline or (self._limit is not None and spent > self._limit):
-            return
-        if self._violated is not None and self._violated(state):
-            return
-        if self._reached(state):
-            self.probability += mass
-        else:
-            open_[place] = open_.get(place, 0.0) + mass
-
-    def truth(self) -> Truth:
-        """Return what was added up."""
-        return Truth(min(self.probability, 1.0), self.hours, self.cost)
 
 
 def _unit(hours: Sequence[float]) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wmagent.cli.output import AsJson, Seed, command, messages, show, show_json
+from wmagent.cli.output import AsJson, Seed, command, messages, note, show, show_json
 from wmagent.cli.progress import learning_bar
 
 app = typer.Typer(help="Measure models and planners beside floors, ceilings and controls.", no_args_is_help=True)
@@ -42,3 +44,82 @@ def transitions(
     from wmagent.cli.tables import scores_view
 
     show(scores_view(scores))
+
+
+Seeds = Annotated[list[int] | None, typer.Option("--seed", help="Repeat for several; without it 0, 1 and 2.")]
+Made = Annotated[int, typer.Option("--transitions", "-n", min=100, help="Recorded steps to learn from.")]
+Models = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep learned models here, and find them again.")]
+Results = Annotated[
+    Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Also write JSON, Markdown, plots.")
+]
+
+
+@app.command("contract")
+@command
+def contract(
+    seeds: Seeds = None,
+    world: Annotated[str, typer.Option(help="A world with an oracle: a shipped name or a file.")] = "contract-approval",
+    transitions: Made = 20_000,
+    planner: Annotated[str, typer.Option(help="Which planner's plans are judged.")] = "best-first",
+    preset: Annotated[str, typer.Option(help="Size and patience: tiny, small or base.")] = "small",
+    models: Models = None,
+    out: Results = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare imagined probabilities and plans with the exact oracle of a world, beside prediction controls.
+
+    Examples:
+
+        wmagent eval contract --seed 0 --json
+
+        wmagent eval contract --seed 0 --seed 1 --seed 2 -n 20000 -o results
+    """
+    from wmagent.evals.contract import Settings, run
+
+    settings = Settings(world=world, transitions=transitions, preset=preset, planner=planner)
+    _answer("contract", run(seeds or (0, 1, 2), settings, models, note), out, as_json)
+
+
+@app.command("suite")
+@command
+def suite(
+    seeds: Seeds = None,
+    world: Annotated[str, typer.Option(help="A world with an oracle: a shipped name or a file.")] = "contract-approval",
+    transitions: Made = 20_000,
+    planners: Annotated[list[str] | None, typer.Option("--planner", help="Repeat for several.")] = None,
+    preset: Annotated[str, typer.Option(help="Size and patience: tiny, small or base.")] = "small",
+    models: Models = None,
+    out: Results = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run models and baselines x controls x planners x seeds on one world, beside floors and ceilings.
+
+    Examples:
+
+        wmagent eval suite --seed 0 --planner best-first --planner greedy --json
+
+        wmagent eval suite -o results
+    """
+    from wmagent.evals.suite import run
+
+    extra = {"planners": planners} if planners else {}
+    result = run(
+        seeds or (0, 1, 2), world=world, transitions=transitions, preset=preset, models=models, progress=note, **extra
+    )
+    _answer("suite", result, out, as_json)
+
+
+def _answer(name: str, result: dict[str, object], out: Path | None, as_json: bool) -> None:
+    """Show the result, and write its files where a folder is given."""
+    if out is not None:
+        from wmagent.evals.report import write
+
+        for path in write(name, result, " ".join(["wmagent", "eval", *sys.argv[2:]]), out, plots=True):
+            note(f"wrote {path}")
+    if as_json:
+        show_json(result)
+        return
+    from wmagent.cli.tables import scores_view
+
+    summary = result.get("summary")
+    show(scores_view({"measure": summary} if isinstance(summary, Mapping) else result))

@@ -104,7 +104,11 @@ def _group_view(name: str, group: Mapping[str, Mapping[str, object]]) -> Rendera
 
 
 def _number(item: object) -> str:
-    return "—" if item is None else f"{item:.4g}" if isinstance(item, float) else str(item)
+    if isinstance(item, float):
+        return f"{item:.4g}"
+    if isinstance(item, list | tuple):
+        return ", ".join(_number(part) for part in item)
+    return "—" if item is None else str(item)
 
 
 def _headline(plan: Plan) -> RenderableType:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wmagent.planning.best_first import BestFirst
-    from wmagent.planning.open_plans import evaluate
     from wmagent.planning.objective import objective_for
+    from wmagent.planning.open_plans import evaluate
     from wmagent.planning.registry import planner, planners
     from wmagent.planning.tabular import TableOutcome, TabularDynamics
 

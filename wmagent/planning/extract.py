@@ -25,7 +25,8 @@ def extract(graph: ImaginedGraph, values: Values, limits: Limits, planner: Any, 
     firsts = _first_pairs(graph, values, limits, planner.alternatives)
     chain = follow(graph, values, limits, firsts)
     lines = [_main_line(graph, chain, root) for root in chain.roots]
-    candidates = [_candidate(graph, chain, line) for line in lines]
+    chances = _step_probabilities(graph, chain, lines)
+    candidates = [_candidate(graph, chain, line, chance) for line, chance in zip(lines, chances, strict=True)]
     best, others = candidates[0], sorted(candidates[1:], key=lambda c: -c.utility)
     return Search(
         candidates=(best, *others),
@@ -48,6 +49,7 @@ def all_states(graph: ImaginedGraph) -> Latent:
 class _Line:
     """A way through the chain: nodes with the action taken at each, the states visited, the chance of staying on it."""
 
+    root: int
     nodes: list[int]
     states: list[int]
     reach: list[float]  # of each node
@@ -59,33 +61,31 @@ def _main_line(graph: ImaginedGraph, chain: Chain, root: int) -> _Line:
     node, seen = int(root), {int(chain.state[root])}
     while len(nodes) < LONGEST and chain.pair[node] != STOP and node > WON + 1:
         nodes.append(node)
-        low, high = np.searchsorted(chain.origin, [node, node + 1])
-        merit = chain.weights[low:high, 0] * chain.worth[chain.target[low:high], 0]
-        merit = np.where([int(s) in seen for s in chain.arrival[low:high]], 0.0, merit)
+        span = chain.lines_of(node)
+        merit = chain.weights[span, 0] * chain.worth[chain.target[span], 0]
+        merit = np.where([int(s) in seen for s in chain.arrival[span]], 0.0, merit)
         if not len(merit) or merit.max() <= 0:
             break
-        line = low + int(merit.argmax())
+        line = span.start + int(merit.argmax())
         node = int(chain.target[line])
-        same = chain.arrival[low:high] == chain.arrival[line]
-        reach.append(reach[-1] * float(chain.weights[low:high, 0][same].sum()))
+        same = chain.arrival[span] == chain.arrival[line]
+        reach.append(reach[-1] * float(chain.weights[span, 0][same].sum()))
         states.append(int(chain.arrival[line]))
         seen.add(states[-1])
-    return _Line(nodes, states, reach)
+    return _Line(int(root), nodes, states, reach)
 
 
 def _actions(graph: ImaginedGraph, chain: Chain, line: _Line) -> tuple[int, ...]:
     return tuple(int(graph.pairs.action[chain.pair[node]]) for node in line.nodes)
 
 
-def _candidate(graph: ImaginedGraph, chain: Chain, line: _Line) -> Candidate:
-    root = line.nodes[0] if line.nodes else int(chain.roots[0])
-    worth = chain.worth[root]
+def _candidate(graph: ImaginedGraph, chain: Chain, line: _Line, steps: tuple[float, ...]) -> Candidate:
+    worth = chain.worth[line.root]
     won = bool(graph.goal[0])
-    heads = worth[1:HOURS] if len(worth) > 5 else np.zeros(1)
+    heads = worth[1:HOURS]
     probability = 1.0 if won else float(min(1.0, worth[0]))
-    actions = _actions(graph, chain, line)
     return Candidate(
-        actions=actions,
+        actions=_actions(graph, chain, line),
         probability=probability,
         head_probabilities=tuple(1.0 if won else float(min(1.0, p)) for p in heads),
         duration=float(worth[HOURS]),
@@ -98,37 +98,43 @@ def _candidate(graph: ImaginedGraph, chain: Chain, line: _Line) -> Candidate:
             steps=float(worth[STEPS]),
             risk=float(worth[RISK]),
         ),
-        step_probabilities=_step_probabilities(graph, chain, line, actions),
+        step_probabilities=steps,
     )
 
 
-def _step_probabilities(graph: ImaginedGraph, chain: Chain, line: _Line, actions: tuple[int, ...]) -> tuple[float, ...]:
+def _step_probabilities(graph: ImaginedGraph, chain: Chain, lines: list[_Line]) -> list[tuple[float, ...]]:
     """Return how likely each step is to be executed at all; a repeated action counts along the line only."""
-    if not actions:
-        return ()
-    distinct = np.array(sorted(set(actions)))
+    ways = [_actions(graph, chain, line) for line in lines]
+    distinct = np.array(sorted({action for way in ways for action in way}), dtype=np.int64)
+    if not len(distinct):
+        return [() for _ in lines]
     executed = np.where(chain.pair >= 0, graph.pairs.action[chain.pair], -1)
-    chance = chain.chance_of(distinct, executed)[line.nodes[0]]
-    first = {action: actions.index(action) for action in set(actions)}
-    return tuple(
-        float(min(1.0, chance[np.searchsorted(distinct, action)])) if first[action] == step else line.reach[step]
-        for step, action in enumerate(actions)
-    )
+    chance = np.minimum(chain.chance_of(distinct, executed), 1.0)
+    found = []
+    for line, way in zip(lines, ways, strict=True):
+        column = np.searchsorted(distinct, way)
+        first = [way.index(action) == step for step, action in enumerate(way)]
+        found.append(
+            tuple(
+                float(chance[line.root, column[step]]) if first[step] else line.reach[step] for step in range(len(way))
+            )
+        )
+    return found
 
 
 def _branches(graph: ImaginedGraph, chain: Chain, line: _Line) -> tuple[Branch, ...]:
     """Return the deviations from the main line that are likely enough to notice, likeliest first."""
     found: list[Branch] = []
     for step, node in enumerate(line.nodes):
-        low, high = np.searchsorted(chain.origin, [node, node + 1])
+        span = chain.lines_of(node)
         expected = line.states[step + 1] if step + 1 < len(line.states) else -1
-        for state in np.unique(chain.arrival[low:high]):
-            here = low + np.nonzero(chain.arrival[low:high] == state)[0]
+        for state in np.unique(chain.arrival[span]):
+            here = span.start + np.nonzero(chain.arrival[span] == state)[0]
             probability = line.reach[step] * float(chain.weights[here, 0].sum())
             if state == expected or probability < NOTICEABLE or graph.goal[state]:
                 continue
             target = int(chain.target[here[chain.weights[here, 0].argmax()]])
-            way = _main_line(graph, chain, target) if target > 1 else _Line([], [], [])
+            way = _main_line(graph, chain, target) if target > 1 else _Line(target, [], [], [])
             found.append(Branch(step, int(state), probability, _actions(graph, chain, way)))
     return tuple(sorted(found, key=lambda branch: -branch.probability))
 

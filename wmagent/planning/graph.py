@@ -82,6 +82,7 @@ class ImaginedGraph:
         self._ids: dict[bytes, int] = {}
         self._chunks: list[Latent] = []
         self._place = Column((2,), np.int64)
+        self._codes = Column((start.codes.shape[1],), np.int64)
         self._state = {name: Column((), kind) for name, kind in _STATE_COLUMNS.items()}
         self._legal, self._prior = Column((self.n_actions,), bool), Column((self.n_actions,), np.float64)
         self._pair_of = Column((self.n_actions,), np.int32)
@@ -128,6 +129,11 @@ class ImaginedGraph:
         return self._pair_of.rows
 
     @property
+    def known(self) -> np.ndarray:
+        """(s,) bool: states that `know` was called for."""
+        return self._state["known"].rows
+
+    @property
     def open(self) -> np.ndarray:
         """(s,) bool: states that may still have actions to imagine."""
         more = (self.legal & (self.pair_of == UNSEEN)).any(1) | ~self._state["known"].rows
@@ -159,6 +165,10 @@ class ImaginedGraph:
             order.append(mine)
         back = np.argsort(np.concatenate(order))
         return Latent.cat(parts).take(torch.from_numpy(back))
+
+    def codes(self, states: np.ndarray) -> np.ndarray:
+        """Return the (rows, n) value codes of the given states."""
+        return self._codes.rows[states]
 
     def know(self, states: np.ndarray) -> None:
         """Ask the model what is legal and usual in the given states, where not asked before."""
@@ -255,6 +265,7 @@ class ImaginedGraph:
             self._state["known"].append(np.zeros(len(new), dtype=bool))
             self._place.append(np.stack([np.full(len(new), len(self._chunks)), np.arange(len(new))], 1))
             self._chunks.append(new)
+            self._codes.append(new.codes.cpu().numpy())
             blank = np.zeros((len(new), self.n_actions))
             self._legal.append(blank.astype(bool))
             self._prior.append(blank)

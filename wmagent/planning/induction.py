@@ -5,6 +5,7 @@ Knows the graph and the grids; must not know how the graph was expanded.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,11 +83,13 @@ def induct(
     sweeps: int = 200,
     tolerance: float = 1e-7,
     banned: np.ndarray | None = None,
+    start: np.ndarray | None = None,
+    choose: bool = True,
 ) -> Values:
     """Compute values from below (loops cannot feed on themselves) and the greedy policy.
 
     `frontier` (s, width) is what states without an imagined action are taken to be worth; `banned` (p,) bool are
-    pairs that may not be chosen.
+    pairs that may not be chosen; `start` (rows, width) are lower bounds of the first states to begin with.
     """
     width, pad = limits.width, limits.width + limits.row
     value = np.zeros((len(graph), pad + width))
@@ -94,13 +97,15 @@ def induct(
     value[graph.goal, pad:] = limits.real
     value[graph.forbidden] = 0.0
     usable = ~graph.pairs.useless if banned is None else ~(graph.pairs.useless | banned)
-    base, weight, layers = _compile(graph, limits, usable, pad)
-    price = step_price(graph)
+    base, weight, price, layers = _compile(graph, limits, usable, pad)
     windows = np.lib.stride_tricks.sliding_window_view(value.reshape(-1), width)
     done = 0
     for layer in layers:
         value[layer.states, pad:] = 0.0
-    for done in range(1, sweeps + 1):
+    if start is not None:
+        value[: len(start), pad:] = np.maximum(value[: len(start), pad:], start)
+    while done < sweeps:
+        done += 1
         change = 0.0
         for layer in layers:
             _, best = _backup(windows, base, weight, price, layer)
@@ -110,7 +115,7 @@ def induct(
         if change < tolerance:
             break
     choice = np.full((len(graph), width), STOP, dtype=np.int64)
-    for layer in layers:
+    for layer in layers if choose else ():
         worth, best = _backup(windows, base, weight, price, layer)
         counts = np.diff(np.append(layer.state_starts, len(layer.pairs)))
         tied = worth >= np.repeat(best, counts, 0) - 1e-12
@@ -142,8 +147,11 @@ def _backup(
 
 def _compile(
     graph: ImaginedGraph, limits: Limits, usable: np.ndarray, pad: int
-) -> tuple[np.ndarray, np.ndarray, list[_Layer]]:
-    """Return lines (where their value window begins, their weight), and the layers, deepest first."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[_Layer]]:
+    """Return lines (where their value window begins, their weight), the pairs' prices, and layers, deepest first.
+
+    What leads straight back to its state at no expense is solved here: the pair is repeated until it leads elsewhere.
+    """
     edges, pairs = graph.edges, graph.pairs
     edge, shift, weight = duration_lines(edges.durations, graph.durations, limits.time)
     kept = usable[edges.pair[edge]]
@@ -158,10 +166,19 @@ def _compile(
         spent = np.concatenate([spent + low[pair], spent[up] + high[pair[up]]])
         weight = np.concatenate([weight * (1 - share[pair]), weight[up] * share[pair[up]]])
         pair, following = np.concatenate([pair, pair[up]]), np.concatenate([following, following[up]])
+    again = (following == pairs.state[pair]) & (spent == 0)
+    leaves = 1.0 - np.bincount(pair[again], weight[again], len(pairs.state))
+    leaves = np.where(leaves > 1e-6, leaves, np.inf)
+    pair, following, spent, weight = (
+        pair[~again],
+        following[~again],
+        spent[~again],
+        weight[~again] / leaves[pair[~again]],
+    )
     order = np.lexsort((pair, pairs.state[pair], -graph.depth[pairs.state[pair]]))
     pair, following, weight = pair[order], following[order], weight[order]
     base = following * (pad + limits.width) + pad - np.minimum(spent[order], pad)
-    return base, weight, _layers(graph, pair)
+    return base, weight, step_price(graph) / leaves, _layers(graph, pair)
 
 
 def _layers(graph: ImaginedGraph, pair: np.ndarray) -> list[_Layer]:
@@ -172,7 +189,7 @@ def _layers(graph: ImaginedGraph, pair: np.ndarray) -> list[_Layer]:
     depth = graph.depth[state]
     cuts = np.concatenate([[0], np.nonzero(np.diff(depth))[0] + 1, [len(pair)]])
     layers = []
-    for low, high in zip(cuts[:-1], cuts[1:], strict=True):
+    for low, high in itertools.pairwise(cuts):
         mine = pair[low:high]
         pair_starts = np.concatenate([[0], np.nonzero(np.diff(mine))[0] + 1])
         owners = state[low:high][pair_starts]

@@ -1,4 +1,4 @@
-"""One door for planners, built in or third-party. Knows names and settings; imports a planner only when it is asked for.
+"""One door for planners, built in or third-party. Knows names and settings, imports on use.
 
 To add a planner: one file with a frozen dataclass that satisfies `Planner`, and one line in `PLANNERS` (or, from
 another package, an entry point in the group `wmagent.planner`). `check_planner` says whether it keeps the contract.

@@ -187,7 +187,8 @@ class TabularDynamics:
         return Latent(codes.unsqueeze(-1).float(), codes)
 
     def _rows(self, latent: Latent) -> list[int]:
-        return [self._index[key] for key in latent.keys()]
+        keys = latent.keys()
+        return [self._index[key] for key in keys]
 
 
 def _require_sound(table: Mapping[tuple[int, int], tuple[TableOutcome, ...]], n_states: int, n_actions: int) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from wmagent.errors import CheckpointError
 
 
-def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, then move it into place; a failure leaves the old file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -32,7 +32,7 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically; NaN is refused."""
     text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False)
-    write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8") and None)
+    write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
@@ -56,7 +56,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     try:
-        return load_file(path)
+        return {
+            k: v.clone() for k, v in load_file(path).items()
+        }  # clones are aligned: results stay the same bit for bit
     except (OSError, SafetensorError, ValueError) as error:
         raise CheckpointError(
             f"{path}: not a readable safetensors file ({error}); the checkpoint is damaged"

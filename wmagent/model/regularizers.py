@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
+from typing import Generic, TypeVar
 
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+Part = TypeVar("Part", bound=nn.Module)
 
 
 def sigreg(z: Tensor, directions: int = 1024, knots: int = 17, generator: torch.Generator | None = None) -> Tensor:
@@ -56,15 +59,15 @@ def info_nce(predicted: Tensor, target: Tensor, temperature: float = 0.1) -> Ten
     return F.cross_entropy(scores, torch.arange(len(scores), device=scores.device))
 
 
-class EMATarget:
+class EMATarget(Generic[Part]):
     """A slowly following, detached copy of an encoder, whose outputs are the prediction targets (BYOL, I-JEPA)."""
 
-    def __init__(self, online: nn.Module, decay: float = 0.996) -> None:
+    def __init__(self, online: Part, decay: float = 0.996) -> None:
         self.decay = decay
-        self.module = copy.deepcopy(online).requires_grad_(False)
+        self.module: Part = copy.deepcopy(online).requires_grad_(False)
 
     @torch.no_grad()
-    def follow(self, online: nn.Module) -> None:
+    def follow(self, online: Part) -> None:
         """Move the copy a step towards the online encoder."""
         for mine, theirs in zip(self.module.parameters(), online.parameters(), strict=True):
             mine.lerp_(theirs.detach(), 1 - self.decay)

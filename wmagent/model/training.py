@@ -150,9 +150,11 @@ class Trainer:
         for name, parameter in self.network.named_parameters():
             prefix = f"optimizer.{name}."
             state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            shapes = {"step": torch.Size([])}
             if state:
-                state["step"] = state["step"].reshape(())
-                self.optimizer.state[parameter] = state
+                self.optimizer.state[parameter] = {
+                    k: v.reshape(shapes.get(k, parameter.shape)) for k, v in state.items()
+                }
         return int(saved["step"])
 
 

@@ -23,13 +23,31 @@ def check_goal(goal: Goal, model: Known) -> None:
     """Raise InputError for a goal that cannot be, saying which condition and what is known."""
     if not goal.conditions:
         raise InputError("the goal has no condition to reach; give at least one, such as Condition('status', 'done')")
-    for condition in (*goal.conditions, *goal.forbidden):
+    for condition in goal.conditions:
         _check_condition(condition, model)
+    for condition in goal.forbidden:
+        if not _never_seen(condition, model):
+            _check_condition(condition, model)
     for name, limit in (("deadline", goal.deadline), ("max_cost", goal.max_cost)):
         if limit is not None and not (math.isfinite(limit) and limit > 0):
             raise InputError(f"the goal's {name} is {limit}; it must be above 0")
     for key in dict.fromkeys(condition.key for condition in goal.conditions):
         _check_together(key, goal, model)
+
+
+def unseen(goal: Goal, model: Known) -> list[str]:
+    """Return warnings for forbidden values that the model has never seen: it cannot tell when they come true."""
+    return [
+        f"{condition.words()} is forbidden but was never seen: the model cannot tell whether it happens"
+        for condition in goal.forbidden
+        if _never_seen(condition, model)
+    ]
+
+
+def _never_seen(condition: Condition, model: Known) -> bool:
+    if condition.op != "==" or condition.key not in model.slots:
+        return False
+    return not any(value is not None and same_value(value, condition.value) for value in model.values(condition.key))
 
 
 def numeric(values: Sequence[Value]) -> bool:

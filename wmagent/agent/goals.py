@@ -203,7 +203,7 @@ def value_of(key: str, said: str, op: Op, model: Worded) -> Value:
     if op not in ("==", "!="):
         if not numeric(values):
             raise InputError(f"{key} {op} {said}: {key} is no number here; its values are {_listed(values)}")
-        return number(said)
+        return _plain_number(said)
     for value in values:
         if canonical(value) == said or spoken(canonical(value)) == spoken(said):
             return value
@@ -232,9 +232,13 @@ def _comparison(body: str, model: Worded) -> Condition | None:
             raise InputError(f"{body!r}: {best[0]} is no number here; its values are {values}")
         if len(numbers) > 1:
             raise InputError(f"{body!r} can mean {' or '.join(numbers)}; be explicit, such as '{numbers[0]} {op} 5'")
-        said = number(match[1])
-        return Condition(numbers[0], int(said) if said.is_integer() else said, op)
+        return Condition(numbers[0], _plain_number(match[1]), op)
     return None
+
+
+def _plain_number(said: str) -> int | float:
+    value = number(said)
+    return int(value) if value.is_integer() else value
 
 
 def _named(key: str, heard: list[str]) -> float:

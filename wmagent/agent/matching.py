@@ -64,13 +64,17 @@ def _alike(said: str, model: Acting) -> tuple[Action, ...]:
         if likeness[0][0] < ALONE:
             raise unknown("action", said, names)
         close = [action for score, action in likeness if score >= likeness[0][0] - CLEAR]
-    elif len(close) > 1:
+    elif len(close) > 1 and not all(_contains(action, heard) for action in close):
         likeness = model.similarity(said, [_sentence(action) for action in close])
         lead = max(likeness)
         close = [action for action, score in zip(close, likeness, strict=True) if score >= lead - CLEAR / 2]
     if len({action.name for action in close}) > 1:
         raise InputError(f"{said!r} can mean {', '.join(repr(a.label()) for a in close[:8])}; give one label")
     return tuple(close)
+
+
+def _contains(action: Action, heard: Sequence[str]) -> bool:
+    return set(heard) <= set(stems(_sentence(action)))
 
 
 def _overlap(heard: Sequence[str], action: Action) -> float:

@@ -9,6 +9,7 @@ import torch
 
 from wmagent.agent.environment import as_deed
 from wmagent.agent.episode import AgentState, Deed, Run
+from wmagent.agent.goal_check import unseen
 from wmagent.agent.plain import from_plain, to_plain
 from wmagent.agent.plans import compose, objective_for
 from wmagent.agent.proposer import checked_weights
@@ -79,7 +80,7 @@ class AgentStages:
     def check(self, state: AgentState, run: Run) -> Update:
         """Hold the plan against support and limits; a plan without hope is not followed."""
         plan = replace(run_plan(state, run), goal=goal_of(state))
-        run.plan = replace(plan, warnings=(*plan.warnings, *warnings(plan)))
+        run.plan = replace(plan, warnings=(*plan.warnings, *warnings(plan), *unseen(plan.goal, self.model)))
         status = "hopeless" if plan.probability <= HOPELESS or not plan.steps else "running"
         return {"plan": to_plain(replace(run.plan, tree=())), "status": status}
 

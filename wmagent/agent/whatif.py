@@ -9,7 +9,7 @@ from typing import Protocol
 
 import torch
 
-from wmagent.agent.courses import open_course
+from wmagent.agent.courses import Courses
 from wmagent.agent.interval import interval
 from wmagent.agent.plans import Line, objective_for, unfold, weakest_evidence, worst_support
 from wmagent.agent.protocols import AgentModel
@@ -51,20 +51,20 @@ class Plans(Protocol):
 
 
 def answer_what_if(model: AgentModel, question: Question, plan: Plans) -> WhatIf:
-    """Return P(goal) under the intervention beside the baseline; all courses are followed as open plans.
+    """Return P(goal) under the intervention beside the baseline, both followed as fixed courses.
 
-    A course outside recorded experience gets no number unless the question forces one.
+    The best that remains is replanned at every step, and so is the plan that the notes mention. A course outside
+    recorded experience gets no number unless the question forces one.
     """
-    from wmagent.planning import evaluate
-
     started = time.perf_counter()
     start, objective = model.observe(question.facts), objective_for(question.goal)
+    fixed = Courses.of(model, start, objective)
     baseline = plan(question.goal, question.facts, seed=question.seed)
-    course, base = open_course(model, start, baseline, objective)
+    course = fixed.open_course(baseline)
     notes: list[str] = []
     courses = _courses(question, _named(model, course), notes)
     indices = [[model.action_index(action) for action in course] for course in courses]
-    worth = evaluate(model, start, indices, objective)
+    base, *worth = fixed.worth([course, *indices])
     best = max(range(len(worth)), key=lambda i: worth[i].utility)
     line = likeliest(model, start, indices[best], objective)
     support = worst_support([step.evidence for step in line.steps])
@@ -72,7 +72,11 @@ def answer_what_if(model: AgentModel, question: Question, plan: Plans) -> WhatIf
     notes += _support_notes(line, refused)
     found = None if refused else worth[best]
     again = _replanned(model, question, plan)
-    free = open_course(model, start, again, objective) if again else None
+    if again is not None:
+        notes.append(
+            f"as a fixed course the plan reaches {base.probability:.2f}, "
+            f"replanned at every step {baseline.probability:.2f}"
+        )
     return WhatIf(
         question=question.words(),
         until=question.goal,
@@ -81,14 +85,14 @@ def answer_what_if(model: AgentModel, question: Question, plan: Plans) -> WhatIf
         interval=_bounds(found, line) if found else None,
         baseline_actions=_named(model, course),
         baseline_probability=base.probability,
-        replanned_actions=_named(model, free[0]) if free else (),
-        replanned_probability=free[1].probability if free else None,
+        replanned_actions=again.actions if again else (),
+        replanned_probability=again.probability if again else None,
         duration=found.duration if found else None,
         cost=found.cost if found else None,
         support=support,
         evidence=tuple(step.evidence for step in line.steps),
         warnings=tuple(dict.fromkeys(notes)),
-        imagined=baseline.imagined + (again.imagined if again else 0) + sum(len(course) for course in indices),
+        imagined=baseline.imagined + (again.imagined if again else 0) + fixed.graph.imagined,
         milliseconds=(time.perf_counter() - started) * 1000,
     )
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import itertools
-import json
 import os
 import tempfile
 import zlib
@@ -17,7 +16,7 @@ from typing import IO, Any
 
 from wmagent.domain.types import Transition
 from wmagent.errors import InputError
-from wmagent.worlds.rows import row_of, transition_from
+from wmagent.worlds.rows import json_text, row_of, transition_from
 from wmagent.worlds.strict_json import parse_json
 from wmagent.worlds.tables import frame_rows, is_frame, parquet_rows, write_parquet
 
@@ -67,7 +66,7 @@ def _write(file: IO[bytes], form: str, transitions: Iterable[Transition]) -> Non
     if form == ".parquet":
         write_parquet(file, rows)
         return
-    lines = ((json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode() for row in rows)
+    lines = ((json_text(row, f"transition {number}") + "\n").encode() for number, row in enumerate(rows, 1))
     if form == ".jsonl":
         file.writelines(lines)
         return
@@ -127,7 +126,7 @@ def _lines(path: Path) -> Iterator[tuple[str, Any]]:
                 if number == 1:
                     line = line.removeprefix(b"\xef\xbb\xbf")
                 if line.strip():
-                    yield place, parse_json(line, place)
+                    yield place, parse_json(line.rstrip(), place)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

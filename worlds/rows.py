@@ -6,6 +6,7 @@ Knows plain values and their limits; knows no files and no tables.
 from __future__ import annotations
 
 import difflib
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -44,6 +45,16 @@ def transition_from(row: object, place: str) -> Transition:
         error=_text(fields.get("error"), f"{place}: error") or None,
         case=_case(fields.get("case"), place),
     )
+
+
+def json_text(value: object, place: str) -> str:
+    """Return a row or a part of it as one line of JSON; InputError where it holds what JSON or UTF-8 cannot."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{place} cannot be written: {error}") from None
+    return text
 
 
 def row_of(transition: Transition) -> dict[str, Any]:
@@ -135,9 +146,9 @@ def _value(value: object, place: str) -> Value:
             raise InputError(f"{place} has {len(value):,} characters; at most {MAX_TEXT:,} are taken, shorten it")
         return _readable(value, place)
     if isinstance(value, (int, float)):
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"{place} is {value}; leave the fact out where it is not known")
-        if abs(value) >= _MAX_NUMBER:
+        if isinstance(value, int) and abs(value) >= _MAX_NUMBER:
             raise InputError(f"{place} is too large a number; write it as text")
         return value
     raise InputError(f"{place} must be text, a number or true/false, not {_kind(value)}")
@@ -177,7 +188,7 @@ def _number(given: object, place: str, least: float = -math.inf) -> float:
         given = given.item()  # type: ignore[attr-defined]
     if isinstance(given, bool) or not isinstance(given, (int, float)):
         raise InputError(f"{place} must be a number, not {_kind(given)}")
-    if not math.isfinite(given) or abs(given) >= _MAX_NUMBER:
+    if abs(given) >= _MAX_NUMBER if isinstance(given, int) else not math.isfinite(given):
         raise InputError(f"{place} is {_short(given)}; give a finite number or leave it out")
     if given < least:
         raise InputError(f"{place} is {given}; it cannot be below {least:g}")

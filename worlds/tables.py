@@ -5,13 +5,13 @@ In Parquet, `state`, `action` and `next_state` are JSON text when written here; 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from wmagent.errors import InputError
+from wmagent.worlds.rows import json_text
 from wmagent.worlds.strict_json import parse_json
 
 _JSON_COLUMNS = ("state", "action", "next_state")
@@ -84,8 +84,8 @@ def write_parquet(file: IO[bytes], rows: Iterable[dict[str, Any]]) -> None:
     )
     with pq.ParquetWriter(file, schema) as writer:
         batch: list[dict[str, Any]] = []
-        for row in rows:
-            texts = {key: json.dumps(row[key], ensure_ascii=False, allow_nan=False) for key in _JSON_COLUMNS}
+        for number, row in enumerate(rows, 1):
+            texts = {key: json_text(row[key], f"transition {number}: {key}") for key in _JSON_COLUMNS}
             batch.append(row | texts)
             if len(batch) == _BATCH:
                 writer.write_table(pa.Table.from_pylist(batch, schema))

@@ -15,37 +15,70 @@ from wmagent.planning.induction import STOP, Limits, Values
 from wmagent.planning.spread import fine_grids, spread
 
 WON, LOST = 0, 1  # the two end nodes of every chain
-HOURS, MONEY, STEPS, RISK = -4, -3, -2, -1  # columns of `worth`; before them P under the mean and under each head
+LEAF, NEGLIGIBLE = -2, 1e-5  # what is less likely is not followed: its value stands for P(goal) there
+HOURS = -4  # where hours, money, steps and risk begin in `Chain.worth`, behind P under the mean and each head
 
 
 @dataclass(frozen=True)
 class Chain:
     """Nodes (n) with the pair chosen there (-1 at ends), and lines (l): from node, to node, weights, state reached.
 
-    `weights` (l, 1 + h) are probabilities under the mean and under each head. `worth` (n, 1 + h + 4). `roots` are
-    the nodes that the chain was followed from, `waves` cut the lines by the steps it takes to get to their origin.
+    `weights` (l, 1 + h) are probabilities under the mean and under each head. `value` (n,) is what the policy's
+    values promise at each node; `rank` (n,) orders nodes so that lines lead, but for loops, to lower ranks. `roots`
+    are the nodes that the chain was followed from. Lines are sorted by `origin`.
     """
 
     state: np.ndarray
     pair: np.ndarray
+    value: np.ndarray
+    rank: np.ndarray
     origin: np.ndarray
     target: np.ndarray
     weights: np.ndarray
     arrival: np.ndarray
-    waves: tuple[int, ...]
     roots: np.ndarray
-    worth: np.ndarray
 
     def lines_of(self, node: int) -> slice:
         """Return which lines leave a node."""
         low, high = np.searchsorted(self.origin, [node, node + 1])
         return slice(int(low), int(high))
 
-    def chance_of(self, actions: np.ndarray, executed: np.ndarray) -> np.ndarray:
-        """Return (n, len(actions)) P(the action is executed at least once from here); `executed` (n,) per node."""
-        here = (executed[:, None] == actions[None, :]).astype(np.float64)
-        weights = self.weights[:, :1] * (1.0 - here[self.origin])
-        return _solve(self.origin, self.target, self.waves, weights, here)
+    def worth(self, graph: ImaginedGraph, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return per node P(goal) under the mean and each head with expected hours, money, steps and risk
+        (n, 1 + h + 4), and P(each of `actions` is executed at least once from here on) (n, actions).
+        """
+        pairs, heads, acts = graph.pairs, self.weights.shape[1], self.pair >= 0
+        mine = self.pair[acts]
+        gain = np.zeros((len(self.pair), heads + 4 + len(actions)))
+        spent = [pairs.hours[mine], pairs.cost[mine], np.ones(len(mine)), pairs.disagreement[mine]]
+        gain[acts, heads : heads + 4] = np.stack(spent, 1)
+        gain[acts, heads + 4 :] = pairs.action[mine][:, None] == actions[None, :]
+        gain[:, :heads] = np.where(self.pair == LEAF, self.value, 0.0)[:, None]
+        gain[WON, :heads] = 1.0
+        mean = self.weights[:, :1]
+        again = 1.0 - gain[self.origin, heads + 4 :]
+        found = self._solve(np.concatenate([self.weights, np.repeat(mean, 4, 1), mean * again], 1), gain)
+        return found[:, : heads + 4], found[:, heads + 4 :]
+
+    def _solve(self, weights: np.ndarray, gain: np.ndarray) -> np.ndarray:
+        """Return x = gain + weights · x[target] per node (n, c), swept from low to high ranks until it settles."""
+        order = np.lexsort((self.origin, self.rank[self.origin]))
+        origin, target, weights = self.origin[order], self.target[order], weights[order]
+        cuts = np.nonzero(np.diff(self.rank[origin], prepend=np.inf, append=np.inf))[0]
+        parts = []
+        for low, high in itertools.pairwise(cuts):
+            starts = np.nonzero(np.diff(origin[low:high], prepend=-1))[0]
+            owners = origin[low:high][starts]
+            parts.append((target[low:high], weights[low:high], starts, owners, gain[owners]))
+        straight = bool((self.rank[target] < self.rank[origin]).all())
+        x = gain.copy()
+        for _ in range(1 if straight else 400):
+            before = x.copy()
+            for to, weight, starts, owners, base in parts:
+                x[owners] = base + np.add.reduceat(x[to] * weight, starts, 0)
+            if np.abs(x - before).max() < 1e-7:
+                break
+        return x
 
 
 def follow(graph: ImaginedGraph, values: Values, limits: Limits, first: tuple[int, ...] = ()) -> Chain:
@@ -62,9 +95,9 @@ def follow(graph: ImaginedGraph, values: Values, limits: Limits, first: tuple[in
     nodes = [np.zeros((2, 3), dtype=np.int64), np.repeat(begin, 1 + len(first), 0)]
     pairs = [np.full(2, STOP), np.concatenate([choose(begin), np.array(first, dtype=np.int64)])]
     lines: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
-    offset = 2
+    offset, mass = 2, np.ones(1 + len(first))
     while len(nodes[-1]):
-        acting = np.nonzero(pairs[-1] != STOP)[0]
+        acting = np.nonzero(pairs[-1] >= 0)[0]
         spent = spread(graph, pairs[-1][acting], time, money)
         origin = acting[spent.row]
         left = nodes[-1][origin, 1:] - np.stack([spent.hours, spent.money], 1)
@@ -84,50 +117,13 @@ def follow(graph: ImaginedGraph, values: Values, limits: Limits, first: tuple[in
         lines.append((origin + offset, target, spent.weights, spent.state))
         offset += len(nodes[-1])
         nodes.append(landed[fresh])
-        pairs.append(choose(nodes[-1]))
-    waves = tuple(itertools.accumulate((len(line[0]) for line in lines), initial=0))
+        mass = np.bincount(target, mass[origin] * spent.weights[:, 0], offset + len(fresh))[offset:]
+        pairs.append(np.where(mass >= NEGLIGIBLE, choose(nodes[-1]), LEAF))
     origin, target, weights, arrival = (np.concatenate([line[i] for line in lines]) for i in range(4))
-    pair, roots = np.concatenate(pairs), np.arange(2, 3 + len(first))
-    worth = _worth(graph, pair, (origin, target), waves, weights)
-    return Chain(np.concatenate(nodes)[:, 0], pair, origin, target, weights, arrival, waves, roots, worth)
-
-
-def _worth(
-    graph: ImaginedGraph,
-    pair: np.ndarray,
-    ends: tuple[np.ndarray, np.ndarray],
-    waves: tuple[int, ...],
-    weights: np.ndarray,
-) -> np.ndarray:
-    """Return per node P(goal) under the mean and each head, then expected hours, money, steps and risk."""
-    pairs, heads = graph.pairs, weights.shape[1]
-    gain = np.zeros((len(pair), heads + 4))
-    acts = pair >= 0
-    mine = pair[acts]
-    gain[acts, heads:] = np.stack(
-        [pairs.hours[mine], pairs.cost[mine], np.ones(len(mine)), pairs.disagreement[mine]], 1
-    )
-    gain[WON, :heads] = 1.0
-    return _solve(*ends, waves, np.concatenate([weights, np.repeat(weights[:, :1], 4, 1)], 1), gain)
-
-
-def _solve(
-    origin: np.ndarray, target: np.ndarray, waves: tuple[int, ...], weights: np.ndarray, gain: np.ndarray
-) -> np.ndarray:
-    """Return x = gain + weights · x[target] per node (n, c): swept from the last wave to the first until it settles."""
-    x = gain.copy()
-    parts = []
-    for low, high in itertools.pairwise(waves):
-        if high > low:
-            starts = np.concatenate([[0], np.nonzero(np.diff(origin[low:high]))[0] + 1])
-            owners = origin[low:high][starts]
-            parts.append((target[low:high], weights[low:high], starts, owners, gain[owners]))
-    for _ in range(400):
-        change = 0.0
-        for to, weight, starts, owners, base in reversed(parts):
-            new = base + np.add.reduceat(x[to] * weight, starts, 0)
-            change = max(change, float(np.abs(new - x[owners]).max()))
-            x[owners] = new
-        if change < 1e-7:
-            break
-    return x
+    node, pair = np.concatenate(nodes), np.concatenate(pairs)
+    value = values.value[node[:, 0], limits.cell(node[:, 1] * units[0], node[:, 2] * units[1])]
+    value[:2] = 1.0, 0.0
+    waves = np.repeat(np.arange(len(nodes)), [len(wave) for wave in nodes])
+    rank = (node[:, 1] if time.top else -waves).astype(np.float64)
+    rank[:2] = -np.inf
+    return Chain(node[:, 0], pair, value, rank, origin, target, weights, arrival, np.arange(2, 3 + len(first)))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from wmagent.latent.protocols import Branch, Candidate, Latent, Search, SearchNode
-from wmagent.planning.chain import HOURS, MONEY, RISK, STEPS, WON, Chain, follow
+from wmagent.planning.chain import HOURS, WON, Chain, follow
 from wmagent.planning.graph import ImaginedGraph
 from wmagent.planning.induction import STOP, Limits, Values
 from wmagent.planning.objective import utility
@@ -24,9 +24,14 @@ def extract(graph: ImaginedGraph, values: Values, limits: Limits, planner: Any, 
     """Return the search record of a solved graph; `planner` is the dataclass of settings, with `alternatives`."""
     firsts = _first_pairs(graph, values, limits, planner.alternatives)
     chain = follow(graph, values, limits, firsts)
-    lines = [_main_line(graph, chain, root) for root in chain.roots]
-    chances = _step_probabilities(graph, chain, lines)
-    candidates = [_candidate(graph, chain, line, chance) for line, chance in zip(lines, chances, strict=True)]
+    lines = [_main_line(graph, chain, int(root)) for root in chain.roots]
+    ways = [_actions(graph, chain, line) for line in lines]
+    distinct = np.array(sorted({action for way in ways for action in way}), dtype=np.int64)
+    worth, chance = chain.worth(graph, distinct)
+    candidates = [
+        _candidate(graph, way, worth[line.root], _step_probabilities(line, way, distinct, chance))
+        for line, way in zip(lines, ways, strict=True)
+    ]
     best, others = candidates[0], sorted(candidates[1:], key=lambda c: -c.utility)
     return Search(
         candidates=(best, *others),
@@ -62,7 +67,7 @@ def _main_line(graph: ImaginedGraph, chain: Chain, root: int) -> _Line:
     while len(nodes) < LONGEST and chain.pair[node] != STOP and node > WON + 1:
         nodes.append(node)
         span = chain.lines_of(node)
-        merit = chain.weights[span, 0] * chain.worth[chain.target[span], 0]
+        merit = chain.weights[span, 0] * chain.value[chain.target[span]]
         merit = np.where([int(s) in seen for s in chain.arrival[span]], 0.0, merit)
         if not len(merit) or merit.max() <= 0:
             break
@@ -79,47 +84,32 @@ def _actions(graph: ImaginedGraph, chain: Chain, line: _Line) -> tuple[int, ...]
     return tuple(int(graph.pairs.action[chain.pair[node]]) for node in line.nodes)
 
 
-def _candidate(graph: ImaginedGraph, chain: Chain, line: _Line, steps: tuple[float, ...]) -> Candidate:
-    worth = chain.worth[line.root]
+def _candidate(
+    graph: ImaginedGraph, actions: tuple[int, ...], worth: np.ndarray, steps: tuple[float, ...]
+) -> Candidate:
     won = bool(graph.goal[0])
-    heads = worth[1:HOURS]
-    probability = 1.0 if won else float(min(1.0, worth[0]))
+    probability, *heads = (1.0 if won else float(min(1.0, p)) for p in worth[:HOURS])
+    hours, cost, number, risk = (float(column) for column in worth[HOURS:])
     return Candidate(
-        actions=_actions(graph, chain, line),
+        actions=actions,
         probability=probability,
-        head_probabilities=tuple(1.0 if won else float(min(1.0, p)) for p in heads),
-        duration=float(worth[HOURS]),
-        cost=float(worth[MONEY]),
-        utility=utility(
-            graph.objective,
-            probability,
-            hours=float(worth[HOURS]),
-            cost=float(worth[MONEY]),
-            steps=float(worth[STEPS]),
-            risk=float(worth[RISK]),
-        ),
+        head_probabilities=tuple(heads),
+        duration=hours,
+        cost=cost,
+        utility=utility(graph.objective, probability, hours=hours, cost=cost, steps=number, risk=risk),
         step_probabilities=steps,
     )
 
 
-def _step_probabilities(graph: ImaginedGraph, chain: Chain, lines: list[_Line]) -> list[tuple[float, ...]]:
+def _step_probabilities(
+    line: _Line, actions: tuple[int, ...], distinct: np.ndarray, chance: np.ndarray
+) -> tuple[float, ...]:
     """Return how likely each step is to be executed at all; a repeated action counts along the line only."""
-    ways = [_actions(graph, chain, line) for line in lines]
-    distinct = np.array(sorted({action for way in ways for action in way}), dtype=np.int64)
-    if not len(distinct):
-        return [() for _ in lines]
-    executed = np.where(chain.pair >= 0, graph.pairs.action[chain.pair], -1)
-    chance = np.minimum(chain.chance_of(distinct, executed), 1.0)
-    found = []
-    for line, way in zip(lines, ways, strict=True):
-        column = np.searchsorted(distinct, way)
-        first = [way.index(action) == step for step, action in enumerate(way)]
-        found.append(
-            tuple(
-                float(chance[line.root, column[step]]) if first[step] else line.reach[step] for step in range(len(way))
-            )
-        )
-    return found
+    columns = np.searchsorted(distinct, actions)
+    return tuple(
+        float(min(1.0, chance[line.root, columns[step]])) if actions.index(action) == step else line.reach[step]
+        for step, action in enumerate(actions)
+    )
 
 
 def _branches(graph: ImaginedGraph, chain: Chain, line: _Line) -> tuple[Branch, ...]:

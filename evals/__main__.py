@@ -1,0 +1,145 @@
+"""`python -m wmagent.evals contract | transitions | throughput | suite`: one command per evaluation, files as results.
+Knows the evaluations by name; every one writes <out>/<name>.json, .md and pictures."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported: see STYLE on spinning threads
+
+from wmagent.errors import WmagentError
+from wmagent.evals.measure import RESULTS
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one evaluation from command-line arguments; returns the exit code."""
+    given = list(arguments if arguments is not None else sys.argv[1:])
+    options = _parser().parse_args(given)
+    try:
+        result = options.run(options)
+    except WmagentError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    from wmagent.evals.report import write
+
+    command = shlex.join(["python", "-m", "wmagent.evals", *given])
+    for path in write(options.name or options.what, result, command, options.out, not options.no_plots):
+        _say(f"wrote {path.name}")
+    if options.json:
+        print(json.dumps(result))  # noqa: T201
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m wmagent.evals", description=__doc__)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    shared.add_argument("--preset", default="small")
+    shared.add_argument("--text", default="auto")
+    shared.add_argument("--models", type=Path, help="folder in which learned models are kept and found again")
+    shared.add_argument("--out", type=Path, default=RESULTS)
+    shared.add_argument("--name", help="name of the result files (default: the evaluation's)")
+    shared.add_argument("--no-plots", action="store_true")
+    shared.add_argument("--json", action="store_true", help="print the whole result as one JSON object too")
+    kinds = parser.add_subparsers(dest="what", required=True)
+    contract = kinds.add_parser("contract", parents=[shared], help="a learned model against a world's exact oracle")
+    _world_options(contract)
+    amounts = {"questions": 300, "intervals": 200, "starts": 4, "control-starts": 2, "plans": 40, "threads": 2}
+    for option, default in amounts.items():
+        contract.add_argument(f"--{option}", type=int, default=default)
+    contract.add_argument("--planner", default="best-first")
+    contract.set_defaults(run=_contract)
+    rows = kinds.add_parser("transitions", parents=[shared], help="next states on cases held out of one file")
+    rows.add_argument("file", type=Path, help="transitions; whole cases are held out as test rows")
+    rows.add_argument("--sizes", type=int, nargs="+", default=[1000, 4000, 12000], help="training rows, the first N")
+    rows.add_argument("--split", choices=("cases", "rare"), default="cases", help="which cases are held out")
+    rows.add_argument("--share", type=float, default=0.125, help="share held out")
+    rows.set_defaults(run=_transitions)
+    speed = kinds.add_parser("throughput", parents=[shared], help="imagined transitions per second against a matmul")
+    _world_options(speed)
+    speed.add_argument("--file", type=Path, help="learn from these transitions instead of a world")
+    speed.add_argument("--batch", type=int, default=1024)
+    speed.add_argument("--threads", type=int, default=None)
+    speed.set_defaults(run=_throughput)
+    suite = kinds.add_parser("suite", parents=[shared], help="models x controls x planners x seeds")
+    _world_options(suite)
+    suite.add_argument("--planners", nargs="+", default=["best-first", "greedy", "random-shooting"])
+    suite.add_argument("--baselines", nargs="*", default=["persistence", "most_frequent_change", "copy_gated_mlp"])
+    suite.add_argument("--starts", type=int, default=2)
+    suite.set_defaults(run=_suite)
+    return parser
+
+
+def _world_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--world", default="contract-approval")
+    parser.add_argument("--transitions", type=int, default=20_000, help="recorded steps to learn from")
+
+
+def _contract(options: argparse.Namespace) -> dict[str, Any]:
+    from wmagent.evals.contract import Settings, run
+
+    settings = Settings(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Settings)})
+    return run(options.seeds, settings, options.models, _say)
+
+
+def _transitions(options: argparse.Namespace) -> dict[str, Any]:
+    from wmagent.evals.held_out import run
+
+    return run(
+        options.file,
+        seeds=options.seeds,
+        sizes=options.sizes,
+        split=options.split,
+        share=options.share,
+        preset=options.preset,
+        text=options.text,
+        progress=_say,
+    )
+
+
+def _throughput(options: argparse.Namespace) -> dict[str, Any]:
+    from wmagent.evals.throughput import learn_and_run
+
+    return learn_and_run(
+        file=options.file,
+        world=options.world,
+        transitions=options.transitions,
+        preset=options.preset,
+        text=options.text,
+        seed=options.seeds[0],
+        batch=options.batch,
+        threads=options.threads,
+    )
+
+
+def _suite(options: argparse.Namespace) -> dict[str, Any]:
+    from wmagent.evals.suite import run
+
+    return run(
+        options.seeds,
+        world=options.world,
+        transitions=options.transitions,
+        planners=options.planners,
+        baselines=options.baselines,
+        starts=options.starts,
+        preset=options.preset,
+        text=options.text,
+        models=options.models,
+        progress=_say,
+    )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+"""A world with an exact oracle: are imagined probabilities true, and are plans as good as they could be?
+Knows worlds, models, planners and agents by their public names."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wmagent.domain.types import Action, Facts, Goal, Transition
+from wmagent.evals.closed_loop import Replanning, closed_loop, policy_worth
+from wmagent.evals.goals import behaviour_questions, goal_errors, interval_coverage, planner_questions
+from wmagent.evals.latency import plan_latency
+from wmagent.evals.measure import peak_mib, versions
+from wmagent.evals.outcomes import key_of, legal_pairs, outcome_errors
+from wmagent.evals.summary import summarise
+from wmagent.model.controls import Controlled, Mode
+
+log = logging.getLogger(__name__)
+
+# mode, whether the control keeps the model's own legality
+CONTROLS: tuple[tuple[Mode, bool], ...] = (
+    ("real", False),
+    ("shuffled", False),
+    ("shuffled", True),
+    ("uniform", False),
+    ("prior", False),
+    ("none", False),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much is asked. `starts` first states are used for the real model, `control_starts` for each control."""
+
+    world: str = "contract-approval"
+    transitions: int = 20_000
+    preset: str = "small"
+    text: str = "auto"
+    planner: str = "best-first"
+    questions: int = 300
+    intervals: int = 200
+    starts: int = 4
+    control_starts: int = 2
+    plans: int = 40
+    threads: int = 2
+
+
+def run(
+    seeds: Sequence[int] = (0, 1, 2),
+    settings: Settings | None = None,
+    models: Path | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, object]:
+    """Evaluate one learned model per seed against the oracle; returns one JSON-ready object.
+
+    `models` is a folder in which learned models are kept and found again (`<world>-<transitions>-<seed>.wm`).
+    """
+    settings = settings or Settings()
+    say = progress or log.info
+    per_seed = []
+    for seed in seeds:
+        began = time.perf_counter()
+        per_seed.append(_Seed(settings, seed, models, say).result())
+        say(f"seed {seed}: {time.perf_counter() - began:.0f} s in all")
+    return {
+        "eval": "contract",
+        "settings": settings.__dict__,
+        "seeds": list(seeds),
+        "summary": summarise(per_seed),
+        "per_seed": per_seed,
+        "versions": versions(),
+    }
+
+
+class _Seed:
+    """One seed: its experience, its learned model, and every question asked about it."""
+
+    def __init__(self, settings: Settings, seed: int, models: Path | None, say: Callable[[str], None]) -> None:
+        import wmagent.worlds as worlds
+
+        self.settings, self.seed, self.say = settings, seed, say
+        self.world = worlds.load(settings.world)
+        self.oracle = self.world.oracle()
+        self.training = worlds.experience(self.world, transitions=settings.transitions, seed=seed)
+        self.held_out = worlds.experience(self.world, transitions=4_000, seed=10_000 + seed)
+        self.model, self.learning = _model(settings, seed, self.training, models)
+        say(f"seed {seed}: model ready, {self.learning}")
+
+    def result(self) -> dict[str, Any]:
+        """Ask everything; every part says what it took."""
+        from wmagent import Agent
+        from wmagent.planning import planner
+
+        agent = Agent(self.model, planner=self.settings.planner)
+        search = planner(self.settings.planner)
+        found: dict[str, Any] = {"seed": self.seed, "learning": self.learning}
+        found["outcomes"] = self._timed("outcomes", self._outcomes)
+        questions = self._timed("questions", lambda: self._questions(search))
+        found["goals"] = self._timed("goals", lambda: goal_errors(self.model, questions, self.seed))
+        some = random.Random(self.seed).sample(questions, min(self.settings.intervals, len(questions)))
+        found["intervals"] = self._timed("intervals", lambda: interval_coverage(agent, some, self.seed))
+        cases = self._cases(self.settings.plans)
+        found["latency"] = self._timed("latency", lambda: plan_latency(agent, cases, self.settings.threads))
+        found["closed_loop"] = self._closed_loop(search)
+        return found
+
+    def _timed(self, name: str, part: Callable[[], Any]) -> Any:
+        began = time.perf_counter()
+        result = part()
+        self.say(f"seed {self.seed}: {name} took {time.perf_counter() - began:.1f} s")
+        return result
+
+    def _outcomes(self) -> dict[str, object]:
+        starts = {key_of(facts): facts for facts in self._starts()}
+        pairs = legal_pairs(self.oracle, self.world.actions, starts.values(), self.training, self.held_out)
+        return outcome_errors(self.model, pairs, self.seed)
+
+    def _starts(self) -> list[Facts]:
+        """Return the first states of the world, the most frequent of 2,000 drawn ones first."""
+        drawn: dict[Any, tuple[int, Facts]] = {}
+        for number in range(2_000):
+            facts = self.world.initial(number)
+            count, _ = drawn.get(key_of(facts), (0, facts))
+            drawn[key_of(facts)] = (count + 1, facts)
+        return [facts for _, (_, facts) in sorted(drawn.items(), key=lambda item: (-item[1][0], item[0]))]
+
+    def _questions(self, search: Any) -> list[Any]:
+        goals, half = self.world.goals(), self.settings.questions // 2
+        asked = behaviour_questions(self.held_out, goals, self.oracle, half, self.seed)
+        starts = [row.before.facts for row in self.held_out]
+        rest = self.settings.questions - half
+        return asked + planner_questions(self.model, search, starts, goals, self.oracle, rest, self.seed)
+
+    def _cases(self, n: int) -> list[tuple[Facts, Goal]]:
+        """Return n (first state, goal) pairs, every goal in turn, first states as the world draws them."""
+        goals = self.world.goals()
+        return [(self.world.initial(50_000 + 100 * self.seed + i), goals[i % len(goals)]) for i in range(n)]
+
+    def _closed_loop(self, search: Any) -> dict[str, Any]:
+        starts = self._starts()
+        order = random.Random(self.seed).sample(range(len(starts)), len(starts))
+        chosen = [starts[i] for i in order[: max(self.settings.starts, self.settings.control_starts)]]
+        sample = random.Random(self.seed).sample(self.training, min(400, len(self.training)))
+        reference = self.model.observe([row.before.facts for row in sample])
+        found: dict[str, Any] = {}
+        for mode, keep in CONTROLS:
+            dynamics = Controlled(self.model, mode, self.seed, reference, keep)
+            size = self.settings.starts if mode == "real" else self.settings.control_starts
+            cases = [(start, goal) for start in chosen[:size] for goal in self.world.goals()]
+            policies: list[Replanning] = []
+
+            def make(goal: Goal, dynamics: Controlled = dynamics, made: list[Replanning] = policies) -> Replanning:
+                made.append(Replanning(dynamics, self.model.observe, search, goal, self.world.legal, self.seed))
+                return made[-1]
+
+            name = f"{mode}, own legality" if keep else mode
+            rows = self._timed(name, lambda cases=cases, make=make: closed_loop(make, self.oracle, cases))
+            decisions = sum(policy.decisions for policy in policies)
+            refusals = sum(policy.refusals for policy in policies)
+            found[name] = {"rows": rows, "decisions": decisions, "refused": refusals, "n": len(rows)}
+        control_cases = [(s, g) for s in chosen[: self.settings.control_starts] for g in self.world.goals()]
+        found["random"] = {"rows": self._random(control_cases), "n": len(control_cases)}
+        return found
+
+    def _random(self, cases: Sequence[tuple[Facts, Goal]], policies: int = 5) -> list[dict[str, Any]]:
+        """Return the mean worth of policies that fixed a random legal action per state and day."""
+        rows = []
+        for start, goal in cases:
+            worths = []
+            for number in range(policies):
+
+                def policy(facts: Facts, elapsed: float, number: int = number) -> Action | None:
+                    allowed = self.world.legal(facts)
+                    draw = random.Random(f"{self.seed} {number} {key_of(facts)} {elapsed // 24}")
+                    return draw.choice(allowed) if allowed else None
+
+                worths.append(policy_worth(self.oracle, start, policy, goal).probability)
+            best = self.oracle.optimal(start, goal).probability
+            rows.append({"goal": goal.words, "worth": sum(worths) / policies, "optimal": best, "open": 0.0})
+        return rows
+
+
+def _model(
+    settings: Settings, seed: int, training: Sequence[Transition], models: Path | None
+) -> tuple[Any, dict[str, object]]:
+    """Return the learned model and what learning took; a kept one is loaded instead."""
+    from wmagent import WorldModel
+
+    place = models / f"{settings.world}-{settings.transitions}-{seed}.wm" if models else None
+    if place is not None and place.exists():
+        return WorldModel.load(place), {"n": len(training), "loaded": place.name}
+    began = time.perf_counter()
+    model = WorldModel.learn(training, preset=settings.preset, seed=seed, text=settings.text)
+    learning: dict[str, object] = {
+        "n": len(training),
+        "seconds": round(time.perf_counter() - began, 1),
+        "peak_mib": round(peak_mib(), 1),
+    }
+    if place is not None:
+        model.save(place)
+    return model, learning

@@ -7,7 +7,7 @@ import pytest
 from wmagent.agent.agent import Agent
 from wmagent.agent.courses import merge
 from wmagent.agent.doubles import REVIEW_START, ScriptedWorldModel, review_model
-from wmagent.domain.types import Action, Observation, Transition
+from wmagent.domain.types import Action, Facts, Observation, Transition
 from wmagent.errors import InputError
 from wmagent.worlds import load
 
@@ -103,7 +103,7 @@ def test_merging_courses_keeps_both_orders() -> None:
     assert merge([2, 2], [2]) == [2, 2]
 
 
-def step(before: dict[str, str], action: str, after: dict[str, str]) -> Transition:
+def step(before: Facts, action: str, after: Facts) -> Transition:
     return Transition(Observation(before), Action(action), Observation(after))
 
 

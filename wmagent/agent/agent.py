@@ -19,7 +19,7 @@ from wmagent.agent.ledger import Ledger
 from wmagent.agent.matching import match_action, match_actions
 from wmagent.agent.plain import from_plain, to_plain
 from wmagent.agent.protocols import AgentModel, Environment, Explainer, IdempotentEnvironment, Proposer
-from wmagent.agent.stages import AgentStages, goal_of, run_explanation, run_plan
+from wmagent.agent.stages import AgentStages, check_answer, goal_of, run_explanation, run_plan
 from wmagent.agent.whatif import Question, answer_what_if
 from wmagent.domain.answers import Anomaly, Explanation, Plan, WhatIf
 from wmagent.domain.types import Action, Facts, Goal, Observation, Transition
@@ -195,7 +195,10 @@ class Agent:
             return self._episode(state, run, None)
         if snapshot.interrupts and answer is None and not callable(approve):
             return self._episode(state, run, snapshot.interrupts[0].value)
-        command = Command(resume=answer) if snapshot.interrupts and answer is not None else None
+        command = None
+        if snapshot.interrupts and answer is not None:
+            check_answer(answer, in_doubt="plan" not in snapshot.interrupts[0].value)
+            command = Command(resume=answer)
         return self._advance(command, run, state["max_steps"])
 
     def close(self) -> None:

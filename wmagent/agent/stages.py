@@ -104,8 +104,7 @@ class AgentStages:
 
     def answered(self, state: AgentState, run: Run, answer: Any) -> Update:
         """Take down what the person said."""
-        if not isinstance(answer, bool):
-            raise InputError(f"whether the plan may be followed is answered with True or False, not {answer!r}")
+        check_answer(answer, in_doubt=False)
         if not answer:
             return {"status": "declined", "note": "the plan was not agreed to"}
         return {"approved": sorted({*state["approved"], *labels(run_plan(state, run))})}
@@ -215,9 +214,18 @@ def settled(goal: Goal) -> Plan:
     return Plan(goal, (), 1.0, (1.0, 1.0), 0.0, 0.0, "observed", warnings=("the goal already holds",))
 
 
-def _happened(told: Any) -> bool:
-    if not isinstance(told, dict) or not isinstance(told.get("happened"), bool):
-        raise InputError(f"say {{'happened': True, 'facts': {{…}}}} or {{'happened': False}}, not {told!r}")
-    if told["happened"] and not isinstance(told.get("facts"), dict):
+def check_answer(answer: Any, in_doubt: bool) -> None:
+    """Raise InputError for an answer that cannot be used: a bool for a plan, `{"happened": …}` for a deed in doubt."""
+    if not in_doubt:
+        if not isinstance(answer, bool):
+            raise InputError(f"whether the plan may be followed is answered with True or False, not {answer!r}")
+        return
+    if not isinstance(answer, dict) or not isinstance(answer.get("happened"), bool):
+        raise InputError(f"say {{'happened': True, 'facts': {{…}}}} or {{'happened': False}}, not {answer!r}")
+    if answer["happened"] and not isinstance(answer.get("facts"), dict):
         raise InputError("a deed that happened needs the facts after it: {'happened': True, 'facts': {…}}")
+
+
+def _happened(told: Any) -> bool:
+    check_answer(told, in_doubt=True)
     return told["happened"]

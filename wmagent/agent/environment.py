@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from wmagent.agent.episode import Deed
 from wmagent.domain.types import Action, Facts, Observation
-from wmagent.domain.world import Step, World
+from wmagent.domain.world import Step
 from wmagent.errors import InputError
+
+
+class Steps(Protocol):
+    """What is needed of a pure world to act in it (any `World` has it)."""
+
+    def step(self, state: Any, action: Action, seed: int) -> Step[Any]: ...
+
+    def observe(self, state: Any) -> Observation: ...
 
 
 @dataclass
 class WorldEnvironment:
     """Acts in a pure `World`: keeps the present state and draws one seed per action."""
 
-    world: World[Any]
+    world: Steps
     state: Any
     seed: int = 0
     steps: int = field(default=0, init=False)

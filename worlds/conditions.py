@@ -195,8 +195,9 @@ def _tokens(text: str) -> Iterator[_Token]:
     while at < end:
         match = _TOKEN.match(text, at)
         if match is None:
-            hint = "; compare with ==" if text[at:].lstrip().startswith("=") else ""
-            raise InputError(f"cannot read {text!r} from character {at + 1} on{hint}")
+            rest = text[at:].lstrip()
+            hint = "; compare with ==" if rest.startswith("=") else ""
+            raise InputError(f"cannot read {text!r} from character {len(text) - len(rest) + 1} on{hint}")
         symbol, single, double, word = match.groups()
         if symbol is not None:
             yield _Token("op", symbol, match.start(1))
@@ -215,7 +216,16 @@ def find_code(key: str, text: Value, domain: Sequence[Value]) -> int:
         spelled = canonical(value)
         if spelled == wanted or (isinstance(value, bool) and spelled.lower() == wanted.lower()):
             return code
+        if not isinstance(value, (str, bool)) and _number(wanted) == value:
+            return code
     raise unknown(f"value of {key!r}", wanted, [canonical(value) for value in domain])
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def compile_check(tree: Expression, domains: Mapping[str, Sequence[Value]]) -> Check:

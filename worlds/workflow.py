@@ -40,10 +40,13 @@ class WorkflowWorld:
 
     definition: Definition
     machine: Machine = field(init=False, repr=False, compare=False)
+    _actions: tuple[Action, ...] = field(init=False, repr=False, compare=False)
     _goals: tuple[Goal, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "machine", compile_definition(self.definition))
+        actions = tuple(Action(move.name, actor=move.role) for move in self.machine.moves)
+        object.__setattr__(self, "_actions", actions)
         goals = [self._goal(f"goals[{number}]", part) for number, part in enumerate(self.definition.goals)]
         object.__setattr__(self, "_goals", tuple(goals))
 
@@ -55,10 +58,10 @@ class WorkflowWorld:
         """The world's name."""
         return self.definition.name
 
-    @cached_property
+    @property
     def actions(self) -> tuple[Action, ...]:
         """All actions, in the order of the file; the actor is the role."""
-        return tuple(Action(move.name, actor=move.role) for move in self.machine.moves)
+        return self._actions
 
     @cached_property
     def domains(self) -> Mapping[str, tuple[Value, ...]]:
@@ -82,7 +85,7 @@ class WorkflowWorld:
 
     def legal(self, state: Facts) -> tuple[Action, ...]:
         """Return the actions allowed here, none once the case has ended; InputError if the facts do not fit."""
-        return tuple(self.actions[index] for index in self.machine.legal(self.machine.encode(state)))
+        return tuple(self._actions[index] for index in self.machine.legal(self.machine.encode(state)))
 
     def step(self, state: Facts, action: Action, seed: int) -> Step[Facts]:
         """Do one action. A refused one changes nothing and says why in `error`; InputError for unknown names."""

@@ -119,13 +119,13 @@ class _Checker:
         self.unchanged(kept, state, f"step {action.label()!r}")
         if step.error is not None:
             self.broken(f"calls {action.label()!r} legal but refuses it: {step.error}")
-        if self.facts(step.state) != self.facts(again.state) or _rest(step) != _rest(again):
-            self.broken(f"takes a different step twice with the same seed: {action.label()!r} at {self.facts(state)}")
         for name, value in (("duration", step.duration), ("cost", step.cost)):
             if not math.isfinite(value):
                 self.broken(f"gives {action.label()!r} a {name} of {value}")
         if step.duration < 0:
             self.broken(f"gives {action.label()!r} a duration of {step.duration}")
+        if self.facts(step.state) != self.facts(again.state) or _rest(step) != _rest(again):
+            self.broken(f"takes a different step twice with the same seed: {action.label()!r} at {self.facts(state)}")
         self.steps += 1
         return step
 

@@ -48,7 +48,8 @@ class Truth:
 class World(Protocol[S]):
     """A pure simulator: same state, action and seed give the same step; nothing is mutated."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     @property
     def actions(self) -> tuple[Action, ...]: ...

@@ -5,9 +5,10 @@ A clerk sees what anyone sees: which actions are allowed, the list they stand in
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from random import Random
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from wmagent.domain.types import Action, Transition
 from wmagent.domain.world import World
@@ -18,18 +19,23 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class Habits:
-    """How a clerk works: the chance of a random choice, of never doing some action, and of giving a case up."""
+    """How a clerk works, as chances: to choose at random, to never do some action in a case, to give the case up.
+
+    `curious` is the chance of choosing what has been recorded least so far instead of the next on the list.
+    """
 
     random: float
     skip: float
     leave: float = 0.01
+    curious: float = 0.0
 
 
-# The styles cases are run in, with their weights: by the list, in a hurry, without a plan.
+# The styles cases are run in, with their weights: by the list, in a hurry, without a plan, out of curiosity.
 STYLES: tuple[tuple[float, Habits], ...] = (
-    (0.4, Habits(random=0.1, skip=0.05)),
-    (0.35, Habits(random=0.25, skip=0.3)),
-    (0.25, Habits(random=1.0, skip=0.0)),
+    (0.3, Habits(random=0.1, skip=0.05)),
+    (0.3, Habits(random=0.2, skip=0.4)),
+    (0.15, Habits(random=1.0, skip=0.0)),
+    (0.25, Habits(random=0.2, skip=0.15, curious=1.0)),
 )
 
 
@@ -53,64 +59,74 @@ def experience(
         raise InputError(f"attempts is a share from 0 to below 1, not {attempts}")
     if max_steps < 1 or not styles or any(weight < 0 for weight, _ in styles):
         raise InputError("max_steps must be at least 1, and styles need weights of 0 or more")
-    random = Random(f"{world.name} {seed}")
-    found: list[Transition] = []
+    log = _Log(world, Random(f"{world.name} {seed}"), attempts, max_steps)
     number = empty = 0
-    while len(found) < transitions:
+    while len(log.rows) < transitions:
         number += 1
-        rows = _case(world, f"c{number}", random, attempts, styles, max_steps)
-        empty = 0 if rows else empty + 1
+        known = len(log.rows)
+        habits = log.random.choices([habit for _, habit in styles], [weight for weight, _ in styles])[0]
+        log.run(f"c{number}", habits)
+        empty = empty + 1 if len(log.rows) == known else 0
         if empty > 1_000:
             raise InputError(f"world {world.name!r} allows no action in any first state")
-        found.extend(rows)
-    return found[:transitions]
+    return log.rows[:transitions]
 
 
-def _case(
-    world: World[S],
-    case: str,
-    random: Random,
-    attempts: float,
-    styles: tuple[tuple[float, Habits], ...],
-    max_steps: int,
-) -> list[Transition]:
-    """Run one case to its end."""
-    habits = random.choices([habit for _, habit in styles], [weight for weight, _ in styles])[0]
-    order = {a: position + random.gauss(0, 1.5) for position, a in enumerate(world.actions)}
-    shunned = {a for a in world.actions if random.random() < habits.skip}
-    state = world.initial(random.getrandbits(32))
-    seen = world.observe(state)
-    tried: dict[Action, int] = {}
-    rows: list[Transition] = []
-    for _ in range(max_steps):
-        legal = world.legal(state)
-        if not legal or random.random() < habits.leave:
-            break
-        refused = [a for a in world.actions if a not in legal] if random.random() < attempts else []
-        action = random.choice(refused) if refused else _choose(legal, order, shunned, tried, habits, random)
-        step = world.step(state, action, random.getrandbits(32))
-        after = seen if step.error else world.observe(step.state)
-        rows.append(Transition(seen, action, after, step.duration, step.cost, step.events, step.done, step.error, case))
-        if step.done:
-            break
-        if step.error is None:
-            tried[action] = tried.get(action, 0) + 1
-            if after.facts == seen.facts:  # nothing came of it: this clerk now does what was shunned
-                shunned = set()
-        state, seen = step.state, after
-    return rows
+class _Log(Generic[S]):
+    """The log while it is written: its rows, and how often every action was recorded."""
+
+    def __init__(self, world: World[S], random: Random, attempts: float, max_steps: int) -> None:
+        self.world, self.random, self.attempts, self.max_steps = world, random, attempts, max_steps
+        self.actions = world.actions
+        self.rows: list[Transition] = []
+        self.recorded: Counter[Action] = Counter()
+
+    def run(self, case: str, habits: Habits) -> None:
+        """Run one case to its end."""
+        random, world = self.random, self.world
+        clerk = _Clerk(self, habits)
+        state = world.initial(random.getrandbits(32))
+        seen = world.observe(state)
+        for _ in range(self.max_steps):
+            legal = world.legal(state)
+            if not legal or random.random() < habits.leave:
+                return
+            refused = [a for a in self.actions if a not in legal] if random.random() < self.attempts else []
+            action = random.choice(refused) if refused else clerk.choose(legal)
+            step = world.step(state, action, random.getrandbits(32))
+            after = seen if step.error else world.observe(step.state)
+            took = (step.duration, step.cost, step.events, step.done, step.error)
+            self.rows.append(Transition(seen, action, after, *took, case=case))
+            if step.error is None:
+                self.recorded[action] += 1
+                clerk.did(action, after.facts != seen.facts)
+            if step.done:
+                return
+            state, seen = step.state, after
 
 
-def _choose(
-    legal: tuple[Action, ...],
-    order: dict[Action, float],
-    shunned: set[Action],
-    tried: dict[Action, int],
-    habits: Habits,
-    random: Random,
-) -> Action:
-    """Pick at random, or the next on the list that was done least and is not shunned."""
-    if random.random() < habits.random:
-        return random.choice(legal)
-    wanted = [a for a in legal if a not in shunned] or list(legal)
-    return min(wanted, key=lambda a: order[a] + 6.0 * tried.get(a, 0))
+class _Clerk(Generic[S]):
+    """Who runs one case: with a list in his own order, and some actions he does not do unless he is stuck."""
+
+    def __init__(self, log: _Log[S], habits: Habits) -> None:
+        self.log, self.habits = log, habits
+        random = log.random
+        self.order = {action: place + random.gauss(0, 1.5) for place, action in enumerate(log.actions)}
+        self.shunned = {action for action in log.actions if random.random() < habits.skip}
+        self.tried: Counter[Action] = Counter()
+
+    def choose(self, legal: tuple[Action, ...]) -> Action:
+        """Return what to do next: anything, or the least recorded, or the next on the list that was done least."""
+        random = self.log.random
+        if random.random() < self.habits.random:
+            return random.choice(legal)
+        wanted = [action for action in legal if action not in self.shunned] or list(legal)
+        if random.random() < self.habits.curious:
+            return min(wanted, key=lambda action: self.log.recorded[action])
+        return min(wanted, key=lambda action: self.order[action] + 6.0 * self.tried[action])
+
+    def did(self, action: Action, changed: bool) -> None:
+        """Remember what was done; where it came to nothing more than once, do what was shunned."""
+        self.tried[action] += 1
+        if not changed and self.tried[action] > 1:
+            self.shunned = set()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from wmagent.model.config import ModelConfig
 from wmagent.model.losses import action_loss, choice_loss, joint_log_probs, slot_log_probs
 from wmagent.model.outcomes import Codebook
-from wmagent.model.predictor import ActionHeads, Context, Interface, LatentChange, Predictor, value_logits
+from wmagent.model.predictor import ActionHeads, Context, Interface, LatentChange, Predictor, Summary, value_logits
 from wmagent.model.tables import FactTable, Rows
 
 
@@ -33,6 +33,7 @@ class Network(nn.Module):
         super().__init__()
         self.interface = Interface(text_width, config.width)
         self.predictor = Predictor(config, durations)
+        self.summary = Summary(config.width)
         self.heads = ActionHeads(config.width)
 
     def words(self, table: FactTable, codebook: Codebook, interface: Interface | None = None) -> Words:
@@ -46,18 +47,21 @@ class Network(nn.Module):
         """Return the one-step losses of a batch; `weights` (h, b) are bootstrap weights, `dynamic` (q,) indexes the
         slots that can change, `targets` are the words that predictions are compared with."""
         z = words.values[torch.arange(len(words.values)), rows.before]
-        context, change = self.step(z, words, dynamic, rows)
+        summary = self.summary(z)
+        context, change = self.step(z, summary, words, dynamic, rows)
         choice = self.predictor.choices(context, words.outcomes[rows.action], words.possible[rows.action])
-        legal, usual = self.heads(z, words.actions)
+        legal, usual = self.heads(summary, words.actions)
         return {
             "facts": self.facts_loss(change, dynamic, rows, targets),
             "outcome": choice_loss(choice, rows.code, weights),
             "actions": 0.1 * action_loss(legal, usual, rows.action, rows.legal),
         }
 
-    def step(self, z: Tensor, words: Words, dynamic: Tensor, rows: Rows) -> tuple[Context, LatentChange]:
-        """Return the context of z (b, n, d) and the change under each row's recorded outcome, k = 1."""
-        context = self.predictor(z, words.actions[rows.action], dynamic)
+    def step(
+        self, z: Tensor, summary: Tensor, words: Words, dynamic: Tensor, rows: Rows
+    ) -> tuple[Context, LatentChange]:
+        """Return the context of z (b, n, d) with its summary (b, 2 d) and the change under each row's recorded outcome, k = 1."""
+        context = self.predictor(z, summary, words.actions[rows.action], dynamic)
         outcome = words.outcomes[rows.action, rows.code.clamp(min=0)].unsqueeze(1)
         return context, self.predictor.change(context, outcome)
 
@@ -78,7 +82,7 @@ class Network(nn.Module):
         total = z.new_zeros(())
         candidates, mask = words.values[dynamic], words.mask[dynamic]
         for i, rows in enumerate(steps):
-            _, change = self.step(z, words, dynamic, rows)
+            _, change = self.step(z, self.summary(z), words, dynamic, rows)
             if i:
                 total = total + self.facts_loss(change, dynamic, rows, words)
             read = value_logits(change.latent, candidates, mask).squeeze(1).exp()

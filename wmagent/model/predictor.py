@@ -87,6 +87,7 @@ class Predictor(nn.Module):
         self.ensemble = config.ensemble
         blocks = [Block(d, config.heads, config.expand, config.dropout) for _ in range(config.layers)]
         self.trunk, self.last = nn.ModuleList(blocks[:-1]), blocks[-1]
+        self.situation = nn.Linear(2 * d, d)
         self.choose = nn.Linear(2 * d, config.ensemble * d)
         self.choose_out = nn.Parameter(torch.randn(config.ensemble, d, d) * d**-0.5)
         self.condition = nn.Linear(2 * d, 2 * d)
@@ -95,17 +96,18 @@ class Predictor(nn.Module):
         self.time = nn.Sequential(nn.Linear(3 * d, d), nn.GELU(), nn.Linear(d, durations + 1))
         self.sharpness = nn.Parameter(torch.tensor(1.0))
 
-    def forward(self, z: Tensor, action: Tensor, queries: Tensor) -> Context:
-        """Slots z (b, n, d), action latents (b, d), indices of the slots that can change (q,)."""
+    def forward(self, z: Tensor, summary: Tensor, action: Tensor, queries: Tensor) -> Context:
+        """Slots z (b, n, d), summaries (b, 2 d), action latents (b, d), indices of the slots that can change (q,)."""
+        condition = action + self.situation(summary)
         for block in self.trunk:
-            z = block(z, action)
+            z = block(z, condition)
         pooled = torch.cat([F.layer_norm(z, z.shape[-1:]).mean(1), action], -1)
-        slots = self.last(z, action, queries)
-        return Context(F.layer_norm(slots, slots.shape[-1:]), action, pooled)
+        slots = self.last(z, condition, queries)
+        return Context(F.layer_norm(slots, slots.shape[-1:]), condition, pooled)
 
     def choices(self, context: Context, outcomes: Tensor, mask: Tensor) -> Tensor:
         """Return logits (h, b, k) of outcomes with latents (b, k, d), by comparison; `mask` (b, k) says which exist."""
-        b, d = context.action.shape
+        b, d = context.condition.shape
         hidden = F.gelu(self.choose(context.pooled)).view(b, self.ensemble, d)
         wanted = torch.einsum("bhd,hde->hbe", hidden, self.choose_out)
         return torch.einsum("hbe,bke->hbk", wanted, outcomes).masked_fill(~mask, -1e9)
@@ -113,7 +115,7 @@ class Predictor(nn.Module):
     def change(self, context: Context, outcomes: Tensor) -> LatentChange:
         """Return what happens under each outcome, given its latent (b, k, d)."""
         b, k, d = outcomes.shape
-        condition = torch.cat([context.action.unsqueeze(1).expand(b, k, d), outcomes], -1)
+        condition = torch.cat([context.condition.unsqueeze(1).expand(b, k, d), outcomes], -1)
         shift, scale = self.condition(condition).unsqueeze(2).chunk(2, -1)
         x = torch.addcmul(shift, context.slots.unsqueeze(1), 1 + scale)
         read = self.down(F.gelu(self.up(x), approximate="tanh"))
@@ -124,11 +126,11 @@ class Predictor(nn.Module):
 
 @dataclass
 class Context:
-    """What the trunk makes of b pairs: slots that can change (b, q, d), the action latents (b, d), and the pooled
-    state-action features (b, 2 d)."""
+    """What the trunk makes of b pairs: slots that can change (b, q, d), the condition that action and state
+    make together (b, d), and the pooled state-action features (b, 2 d)."""
 
     slots: Tensor
-    action: Tensor
+    condition: Tensor
     pooled: Tensor
 
 
@@ -143,27 +145,36 @@ class LatentChange:
     done: Tensor
 
 
+class Summary(nn.Module):
+    """The whole state in one vector: features summed over slots. Rules that join several facts start here; what
+    attention adds is which fact goes where."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        hidden = 2 * width
+        self.slots = nn.Linear(width, hidden)
+        self.mix = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, hidden))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Slots z (b, n, d) to (b, 2 d)."""
+        return self.mix(F.gelu(self.slots(z), approximate="tanh").sum(1))
+
+
 class ActionHeads(nn.Module):
     """Which actions a state accepts, and which recorded behaviour takes, for all known actions at once."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        hidden = 2 * width
-        self.slots = nn.Sequential(nn.Linear(width, hidden), nn.GELU())
-        self.state = nn.Sequential(
-            nn.LayerNorm(hidden), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, hidden)
-        )
-        self.legal = nn.Linear(width, hidden + 1)
-        self.usual = nn.Linear(width, hidden + 1)
+        self.legal = nn.Linear(width, 2 * width + 1)
+        self.usual = nn.Linear(width, 2 * width + 1)
 
-    def forward(self, z: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Slots z (b, n, d) and action latents (a, d) to logits of legality and of behaviour, (b, a) each."""
-        state = self.state(self.slots(z).sum(1))
+    def forward(self, summary: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Summaries (b, 2 d) and action latents (a, d) to logits of legality and of behaviour, (b, a) each."""
         legal, usual = self.legal(actions), self.usual(actions)
-        scale = state.shape[-1] ** -0.5
+        scale = summary.shape[-1] ** -0.5
         return (
-            state @ legal[:, :-1].T * scale + legal[:, -1],
-            state @ usual[:, :-1].T * scale + usual[:, -1],
+            summary @ legal[:, :-1].T * scale + legal[:, -1],
+            summary @ usual[:, :-1].T * scale + usual[:, -1],
         )
 
 

@@ -216,14 +216,15 @@ class WorldModel:
 
     @torch.inference_mode()
     def _imagine(self, latent: Latent, action: Tensor) -> Prediction:
-        context = self.context(latent.z, action)
+        summary = self.network.summary(latent.z)
+        context = self.network.predictor(latent.z, summary, self.words.actions[action], self.dynamic)
         change = self.network.predictor.change(context, self.words.outcomes[action])
         head_probs = self.choices(context, action).softmax(-1)
         code = self._read(change, latent.codes[:, self._dynamic_slots])
         b, k = change.done.shape
         codes = latent.codes.unsqueeze(1).repeat(1, k, 1)
         codes[:, :, self._dynamic_slots] = code
-        legal, _ = self.network.heads(latent.z, self.words.actions)
+        legal, _ = self.network.heads(summary, self.words.actions)
         return Prediction(
             probs=head_probs.mean(0),
             next=self.latent(codes.flatten(0, 1)),
@@ -237,7 +238,7 @@ class WorldModel:
 
     def context(self, z: Tensor, action: Tensor) -> Context:
         """Return what the trunk makes of slots z (b, n, d) and action indices (b,)."""
-        return self.network.predictor(z, self.words.actions[action], self.dynamic)
+        return self.network.predictor(z, self.network.summary(z), self.words.actions[action], self.dynamic)
 
     def choices(self, context: Context, action: Tensor) -> Tensor:
         """Return calibrated outcome logits (h, b, k)."""
@@ -257,12 +258,12 @@ class WorldModel:
     @torch.inference_mode()
     def legality(self, latent: Latent) -> Tensor:
         """Return (b, a) probabilities that each action is accepted."""
-        return self.network.heads(latent.z, self.words.actions)[0].sigmoid()
+        return self.network.heads(self.network.summary(latent.z), self.words.actions)[0].sigmoid()
 
     @torch.inference_mode()
     def behaviour(self, latent: Latent) -> Tensor:
         """Return (b, a) probabilities of what recorded behaviour does next."""
-        return self.network.heads(latent.z, self.words.actions)[1].softmax(-1)
+        return self.network.heads(self.network.summary(latent.z), self.words.actions)[1].softmax(-1)
 
     @torch.inference_mode()
     def marginals(self, latent: Latent, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -60,7 +60,7 @@ class Network(nn.Module):
     def step(
         self, z: Tensor, summary: Tensor, words: Words, dynamic: Tensor, rows: Rows
     ) -> tuple[Context, LatentChange]:
-        """Return the context of z (b, n, d) with its summary (b, 2 d) and the change under each row's recorded outcome, k = 1."""
+        """Return the context of z (b, n, d), given its summary (b, 2 d), and the change under each row's outcome."""
         context = self.predictor(z, summary, words.actions[rows.action], dynamic)
         outcome = words.outcomes[rows.action, rows.code.clamp(min=0)].unsqueeze(1)
         return context, self.predictor.change(context, outcome)

@@ -10,13 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-# All constants of the interval. Z is the two-sided 90 % normal quantile; T_90 the same for Student's t by degrees
-# of freedom. HEAD_FACTOR scales the heads' standard deviation (heads share their data, so they agree too much);
-# EVIDENCE_SHARE is how many independent observations one similar recorded case is worth.
+# All constants of the interval. Z is the two-sided 90 % normal quantile, T_90 the same for Student's t by degrees of
+# freedom. HEAD_FACTOR scales the heads' standard deviation. n similar recorded cases count as
+# n + SHARED * n / (n + HALF) observations: the predictor also learns from cases that are less similar, but only
+# where there is something near at all. Chosen from measured coverage: 280 open plans of the contract world (220 from
+# recorded behaviour, 60 by the planner, one small model from 6,000 transitions, mean error .066): .914 of the
+# intervals held the exact P(goal), .917 on planners' plans, at a mean width of .28; without SHARED .964 at .42.
 Z = 1.6449
 T_90 = {1: 6.314, 2: 2.920, 3: 2.353, 4: 2.132, 5: 2.015, 6: 1.943, 7: 1.895, 8: 1.860, 9: 1.833}
 HEAD_FACTOR = 1.0
-EVIDENCE_SHARE = 1.0
+SHARED = 40.0
+HALF = 2.0
 
 
 def interval(probability: float, head_probabilities: Sequence[float], n_evidence: int) -> tuple[float, float]:
@@ -26,10 +30,10 @@ def interval(probability: float, head_probabilities: Sequence[float], n_evidence
     `n_evidence` counts the recorded cases behind the least supported uncertain step (0: nothing is known,
     the interval is wide).
     """
-    if not 0.0 <= probability <= 1.0:
+    if not -1e-6 <= probability <= 1.0 + 1e-6:  # sums of floats
         raise ValueError(f"a probability lies in [0, 1], not {probability}")
     p = min(max(probability, 0.0), 1.0)
-    n = max(n_evidence, 0) * EVIDENCE_SHARE
+    n = max(n_evidence, 0) * (1.0 + SHARED / (max(n_evidence, 0) + HALF))
     # shrunk towards 1/2 by one pseudo-observation each way, so that p = 0 or 1 keeps a sampling variance
     shrunk = (p * n + 1.0) / (n + 2.0)
     sampling = shrunk * (1.0 - shrunk) / (n + 1.0)

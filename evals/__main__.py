@@ -52,7 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     kinds = parser.add_subparsers(dest="what", required=True)
     contract = kinds.add_parser("contract", parents=[shared], help="a learned model against a world's exact oracle")
     _world_options(contract)
-    amounts = {"questions": 300, "intervals": 200, "starts": 4, "control-starts": 2, "plans": 40, "threads": 2}
+    amounts = {"questions": 300, "intervals": 200, "starts": 3, "control-starts": 1, "plans": 40}
+    amounts |= {"threads": 2, "simulations": 500}
     for option, default in amounts.items():
         contract.add_argument(f"--{option}", type=int, default=default)
     contract.add_argument("--planner", default="best-first")

@@ -20,7 +20,7 @@ Legal = Callable[[Facts], Sequence[Action]]
 class Replanning:
     """A policy: plan from the observed facts with the time that is left, do the first step; decisions are remembered.
 
-    Time left is rounded down to whole tenths of the deadline when asking the planner, so that decisions repeat; the
+    Time left is rounded down to whole fifths of the deadline when asking the planner, so that decisions repeat; the
     rounded policy is what is evaluated. An action that the world refuses is struck out and the next
     best is taken: first the other candidates' first steps, then what recorded behaviour usually does. That is also
     what is done where the planner sees no way to the goal. Every control gets the same treatment.
@@ -33,7 +33,7 @@ class Replanning:
     legal: Legal
     seed: int = 0
     budget: Budget | None = None
-    parts: int = 10  # of the deadline
+    parts: int = 5  # of the deadline
     decisions: int = 0
     refusals: int = 0
     _known: dict[FactKey, dict[float, Action | None]] = field(default_factory=dict, repr=False)
@@ -129,7 +129,7 @@ def closed_loop(
     make: Callable[[Goal], Replanning],
     oracle: Oracle,
     cases: Sequence[tuple[Facts, Goal]],
-    rare: float = 1e-3,
+    rare: float = 5e-3,
 ) -> list[dict[str, Any]]:
     """Return per (start, goal): the exact worth of the replanning policy and of the optimal one."""
     policies: dict[Goal, Replanning] = {}

@@ -18,6 +18,7 @@ from wmagent.evals.latency import plan_latency
 from wmagent.evals.measure import peak_mib, versions
 from wmagent.evals.outcomes import key_of, legal_pairs, outcome_errors
 from wmagent.evals.summary import summarise
+from wmagent.latent.protocols import Budget
 from wmagent.model.controls import Controlled, Mode
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,8 @@ CONTROLS: tuple[tuple[Mode, bool], ...] = (
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is asked. `starts` first states are used for the real model, `control_starts` for each control."""
+    """How much is asked. `starts` first states are used for the real model, `control_starts` for each control;
+    `simulations` is what one decision of the closed loop may imagine."""
 
     world: str = "contract-approval"
     transitions: int = 20_000
@@ -44,8 +46,9 @@ class Settings:
     planner: str = "best-first"
     questions: int = 300
     intervals: int = 200
-    starts: int = 4
-    control_starts: int = 2
+    starts: int = 3
+    control_starts: int = 1
+    simulations: int = 500
     plans: int = 40
     threads: int = 2
 
@@ -155,7 +158,8 @@ class _Seed:
             policies: list[Replanning] = []
 
             def make(goal: Goal, dynamics: Controlled = dynamics, made: list[Replanning] = policies) -> Replanning:
-                made.append(Replanning(dynamics, self.model.observe, search, goal, self.world.legal, self.seed))
+                legal, budget = self.world.legal, Budget(self.settings.simulations)
+                made.append(Replanning(dynamics, self.model.observe, search, goal, legal, self.seed, budget))
                 return made[-1]
 
             name = f"{mode}, own legality" if keep else mode

@@ -66,6 +66,20 @@ class Prediction:
     cost: Tensor  # (b,) expected cost of the action
     surprise: Tensor  # (b,) distance to recorded experience, 0 = seen, > 1 = outside the support radius
 
+    @staticmethod
+    def cat(parts: Sequence[Prediction]) -> Prediction:
+        """Return the parts' pairs one below the other."""
+        return Prediction(
+            probs=torch.cat([p.probs for p in parts]),
+            next=Latent.cat([p.next for p in parts]),
+            head_probs=torch.cat([p.head_probs for p in parts], 1),
+            legal=torch.cat([p.legal for p in parts]),
+            done=torch.cat([p.done for p in parts]),
+            duration_probs=torch.cat([p.duration_probs for p in parts]),
+            cost=torch.cat([p.cost for p in parts]),
+            surprise=torch.cat([p.surprise for p in parts]),
+        )
+
     @property
     def disagreement(self) -> Tensor:
         """Standard deviation over heads of the outcome probabilities, worst outcome, (b,)."""

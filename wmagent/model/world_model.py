@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from wmagent.domain.answers import Case, Change, Evidence
+from wmagent.domain.answers import Evidence
 from wmagent.domain.types import Action, Condition, Facts, Transition, Value
 from wmagent.errors import InputError
 from wmagent.latent.protocols import Latent, Prediction
@@ -212,7 +212,7 @@ class WorldModel:
         parts = [
             self._imagine(latent.take(rows), action[rows]) for rows in torch.arange(len(latent)).split(MICRO_BATCH)
         ]
-        return parts[0] if len(parts) == 1 else _join(parts)
+        return parts[0] if len(parts) == 1 else Prediction.cat(parts)
 
     @torch.inference_mode()
     def _imagine(self, latent: Latent, action: Tensor) -> Prediction:
@@ -294,40 +294,12 @@ class WorldModel:
 
     def evidence(self, facts: Facts, action: Action | str, k: int = 3) -> Evidence:
         """Return the support of a (state, action) pair and its k nearest recorded cases."""
-        assert self.memory is not None
-        index = self.action_index(action)
-        latent = self.observe(facts, strict=False)
-        _, _, features = self.marginals(latent, torch.tensor([index]))
-        n, rows, distances = self.memory.similar(features[0], index, k)
-        support = self.memory.support(latent.codes[0], self.vocabulary.active, features[0], index)
-        cases = tuple(
-            Case(self.memory.cases[row], self.actions[index].label(), distance / self.memory.radius, self._changes(row))
-            for row, distance in zip(rows.tolist(), distances.tolist(), strict=True)
-        )
-        return Evidence(support, n, cases)
+        from wmagent.model.questions import evidence
 
-    def _changes(self, row: int) -> tuple[Change, ...]:
-        assert self.memory is not None
-        before, after = self.memory.before[row], self.memory.after[row]
-        raw = self.vocabulary.raw
-        moved = (before != after).nonzero().squeeze(1).tolist()
-        return tuple(Change(self.slots[i], raw[i][before[i]], raw[i][after[i]], 1.0) for i in moved)
+        return evidence(self, facts, action, k)
 
     def card_markdown(self) -> str:
         """Return the model card as Markdown."""
         from wmagent.model.card import markdown
 
         return markdown(self)
-
-
-def _join(parts: Sequence[Prediction]) -> Prediction:
-    return Prediction(
-        probs=torch.cat([p.probs for p in parts]),
-        next=Latent.cat([p.next for p in parts]),
-        head_probs=torch.cat([p.head_probs for p in parts], 1),
-        legal=torch.cat([p.legal for p in parts]),
-        done=torch.cat([p.done for p in parts]),
-        duration_probs=torch.cat([p.duration_probs for p in parts]),
-        cost=torch.cat([p.cost for p in parts]),
-        surprise=torch.cat([p.surprise for p in parts]),
-    )

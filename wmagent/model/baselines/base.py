@@ -46,8 +46,8 @@ class Baseline(Protocol):
         """Return, per pair, the possible next states, likeliest first; probabilities sum to one."""
         ...
 
-    def legality(self, actions: Sequence[Action]) -> list[float]:
-        """Return, per action, the recorded share of attempts that were accepted (smoothed; one if never seen)."""
+    def legality(self, facts: Sequence[Facts], actions: Sequence[Action]) -> list[float]:
+        """Return, per pair, the probability that the attempt is accepted (recorded share; one if never seen)."""
         ...
 
 

@@ -68,6 +68,6 @@ class MostFrequentChange:
             for state, action in zip(facts, actions, strict=True)
         ]
 
-    def legality(self, actions: Sequence[Action]) -> list[float]:
-        """Return the recorded shares of accepted attempts."""
+    def legality(self, facts: Sequence[Facts], actions: Sequence[Action]) -> list[float]:
+        """Return the recorded shares of accepted attempts, whatever the facts."""
         return [self._accepted.get(action.label(), 1.0) for action in actions]

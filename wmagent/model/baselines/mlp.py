@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from wmagent.domain.types import Action, Facts, Transition, Value
 from wmagent.errors import InputError
-from wmagent.model.baselines.base import Branching, FactProbabilities, accepted_shares, apply_changes
+from wmagent.model.baselines.base import Branching, FactProbabilities, apply_changes
 from wmagent.model.baselines.onehot import OneHot
 
 
@@ -35,8 +35,7 @@ class CopyGatedMLP:
         self.rate = rate
         self.weight_decay = weight_decay
         self._codes: OneHot | None = None
-        self._net: nn.Module | None = None
-        self._accepted: dict[str, float] = {}
+        self._net: _Net | None = None
 
     def fit(self, transitions: Sequence[Transition], seed: int = 0) -> CopyGatedMLP:
         """Train on the transitions; the same seed gives the same weights on the same machine."""
@@ -44,7 +43,6 @@ class CopyGatedMLP:
             raise InputError("the copy-gated MLP needs at least one transition to fit")
         codes = OneHot.of(transitions)
         self._codes = codes
-        self._accepted = accepted_shares(transitions)
         before = [row.before.facts for row in transitions]
         inputs = torch.from_numpy(codes.inputs(before, [row.action for row in transitions]))
         targets = list(codes.targets)
@@ -53,19 +51,23 @@ class CopyGatedMLP:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._net = _Net(codes.width, self.width, [len(codes.values[i]) for i in targets] or [1])
-            if targets:
-                self._train(self._net, inputs, old, new)
+            accepted = torch.tensor([float(row.error is None) for row in transitions])
+            self._train(self._net, inputs, old, new, accepted)
         return self
 
-    def _train(self, net: nn.Module, inputs: Tensor, old: Tensor, new: Tensor) -> None:
+    def _train(self, net: _Net, inputs: Tensor, old: Tensor, new: Tensor, accepted: Tensor) -> None:
         steps = self.epochs * -(-len(inputs) // self.batch)
         optimizer = torch.optim.AdamW(net.parameters(), lr=self.rate, weight_decay=self.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=self.rate, total_steps=steps)
         for _ in range(self.epochs):
             for rows in torch.randperm(len(inputs)).split(self.batch):
+                said = net.accepted(inputs[rows])
+                loss = functional.binary_cross_entropy_with_logits(said, accepted[rows], reduction="sum")
                 gate, values = net(inputs[rows])
                 changed = old[rows] != new[rows]
-                loss = functional.binary_cross_entropy_with_logits(gate, changed.float(), reduction="sum")
+                if changed.shape[1]:
+                    gates = functional.binary_cross_entropy_with_logits(gate, changed.float(), reduction="sum")
+                    loss = loss + gates
                 if bool(changed.any()):
                     logits = _without(values, old[rows])
                     loss = loss + functional.cross_entropy(logits[changed], new[rows][changed], reduction="sum")
@@ -78,12 +80,10 @@ class CopyGatedMLP:
         self, facts: Sequence[Facts], actions: Sequence[Action]
     ) -> tuple[OneHot, np.ndarray, np.ndarray]:
         """Return the codes, (b, f) change probabilities and (b, f, v) probabilities of the value after a change."""
-        if self._codes is None or self._net is None:
-            raise InputError("the copy-gated MLP has not been fitted; call fit(transitions) first")
-        codes = self._codes
+        codes, net = self._fitted()
         old = torch.from_numpy(codes.codes(facts)[:, list(codes.targets)])
         with torch.no_grad():
-            gate, values = self._net(torch.from_numpy(codes.inputs(facts, actions)))
+            gate, values = net(torch.from_numpy(codes.inputs(facts, actions)))
             return codes, gate.sigmoid().numpy(), _without(values, old).softmax(-1).numpy()
 
     def predict(self, facts: Sequence[Facts], actions: Sequence[Action]) -> list[dict[str, Value]]:
@@ -119,13 +119,20 @@ class CopyGatedMLP:
         """Return the predicted next facts as the only outcome (the MLP has no joint distribution)."""
         return [(Branching(1.0, state),) for state in self.predict(facts, actions)]
 
-    def legality(self, actions: Sequence[Action]) -> list[float]:
-        """Return the recorded shares of accepted attempts."""
-        return [self._accepted.get(action.label(), 1.0) for action in actions]
+    def legality(self, facts: Sequence[Facts], actions: Sequence[Action]) -> list[float]:
+        """Return the probability that each attempt is accepted in its state."""
+        codes, net = self._fitted()
+        with torch.no_grad():
+            return net.accepted(torch.from_numpy(codes.inputs(facts, actions))).sigmoid().tolist()
+
+    def _fitted(self) -> tuple[OneHot, _Net]:
+        if self._codes is None or self._net is None:
+            raise InputError("the copy-gated MLP has not been fitted; call fit(transitions) first")
+        return self._codes, self._net
 
 
 class _Net(nn.Module):
-    """Two hidden layers, then per fact one mask logit (b, f) and padded value logits (b, f, v)."""
+    """Two hidden layers, then per fact one mask logit (b, f) and padded value logits (b, f, v), and acceptance."""
 
     valid: Tensor
 
@@ -133,6 +140,7 @@ class _Net(nn.Module):
         super().__init__()
         self.shape = (len(sizes), max(sizes, default=1))
         self.body = nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
+        self.accept = nn.Sequential(nn.Linear(inputs, width // 4), nn.ReLU(), nn.Linear(width // 4, 1))
         self.gate = nn.Linear(width, len(sizes))
         self.value = nn.Linear(width, self.shape[0] * self.shape[1])
         valid = torch.arange(self.shape[1])[None, :] < torch.tensor(sizes, dtype=torch.int64)[:, None]
@@ -142,6 +150,10 @@ class _Net(nn.Module):
         hidden = self.body(inputs)
         values = self.value(hidden).view(-1, *self.shape).masked_fill(~self.valid, -1e9)
         return self.gate(hidden), values
+
+    def accepted(self, inputs: Tensor) -> Tensor:
+        """Return (b,) logits of acceptance, from a small network of its own."""
+        return self.accept(inputs).squeeze(-1)
 
 
 def _without(values: Tensor, old: Tensor) -> Tensor:

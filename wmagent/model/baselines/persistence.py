@@ -40,6 +40,6 @@ class Persistence:
         """Return the given facts as the only outcome."""
         return [(Branching(1.0, dict(state)),) for state in facts]
 
-    def legality(self, actions: Sequence[Action]) -> list[float]:
-        """Return the recorded shares of accepted attempts."""
+    def legality(self, facts: Sequence[Facts], actions: Sequence[Action]) -> list[float]:
+        """Return the recorded shares of accepted attempts, whatever the facts."""
         return [self._accepted.get(action.label(), 1.0) for action in actions]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wmagent.domain.types import Action, Facts, Observation, Transition
+from wmagent.domain.types import Action, Condition, Facts, Observation, Transition
 from wmagent.errors import InputError
 from wmagent.model.baselines import NAMES, Baseline, apply_changes, baseline, changes_between
 
@@ -54,8 +54,9 @@ def test_every_baseline_answers_in_the_same_form(fitted: dict[str, Baseline], na
     for outcomes in model.outcomes(facts, actions):
         assert sum(o.probability for o in outcomes) == pytest.approx(1.0)
         assert list(outcomes) == sorted(outcomes, key=lambda o: -o.probability)
-    assert model.legality([TOGGLE])[0] == pytest.approx(1.0)
-    assert model.legality([DROP])[0] == pytest.approx(0.5, abs=0.02)
+    state = toggles(1)[0].before.facts
+    assert model.legality([state], [TOGGLE])[0] == pytest.approx(1.0, abs=0.1)
+    assert model.legality([state], [DROP])[0] == pytest.approx(0.5, abs=0.2)
     assert model.predict([], []) == []
 
 
@@ -125,3 +126,38 @@ def test_errors_say_what_to_do() -> None:
         baseline("copy_gated_mlp").fit([])
     with pytest.raises(InputError, match=r"call fit\(transitions\)"):
         baseline("copy_gated_mlp").predict([{"x": 1}], [DROP])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_baselines_plan_like_any_dynamics(fitted: dict[str, Baseline], name: str) -> None:
+    import torch
+
+    from wmagent.latent.protocols import Dynamics
+    from wmagent.model.baselines.dynamics import BaselineDynamics
+
+    rows = toggles(30)
+    model = BaselineDynamics(fitted[name], rows)
+    assert isinstance(model, Dynamics)
+    facts = [row.before.facts for row in rows[:6]]
+    latent = model.observe(facts)
+    assert model.read(latent) == [dict(f) for f in facts]
+    action = torch.tensor([model.action_index(row.action) for row in rows[:6]])
+    prediction = model.imagine(latent, action)
+    b, k = prediction.probs.shape
+    assert torch.allclose(prediction.probs.sum(1), torch.ones(6))
+    best = prediction.probs.argmax(1) + torch.arange(b) * k
+    expected = fitted[name].predict(facts, [row.action for row in rows[:6]])
+    assert model.read(prediction.next.take(best)) == expected
+    assert torch.allclose(model.legality(latent).gather(1, action[:, None])[:, 0], prediction.legal)
+    assert model.holds(latent, [Condition("x", "on")]).tolist() == [f["x"] == "on" for f in facts]
+    assert float(model.behaviour(latent)[0].sum()) == pytest.approx(1.0)
+
+
+def test_the_mlp_knows_where_an_action_is_refused() -> None:
+    rows = [
+        step({"door": d}, DROP, {"door": d}, error="locked" if d == "shut" else None) for d in ("shut", "open") * 40
+    ]
+    model = baseline("copy_gated_mlp").fit(rows + toggles(20))
+    shut, opened = model.legality([{"door": "shut"}, {"door": "open"}], [DROP, DROP])
+    assert shut < 0.3
+    assert opened > 0.7

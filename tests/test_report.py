@@ -53,6 +53,7 @@ def html() -> str:
         [samples.what_if(), samples.refused()],
         [samples.anomaly()],
         samples.CARD,
+        truth=0.861,
         best=0.913,
         what_if_truths=[0.33],
     )
@@ -65,6 +66,7 @@ def test_shows_everything_the_answers_say(html: str) -> None:
         "status == approved",
         "87.4 %",
         "90 % interval 81.0 % to 92.0 %",
+        "86.1 %",
         "91.3 %",
         "512",
         "submit(channel=portal)",

@@ -29,7 +29,7 @@ class Findings:
     persistence: float
     held_out: int
     plan: Plan
-    plan_truth: float | None  # of the listed steps, without contingencies
+    plan_truth: float | None  # of doing its first step and planning again, and so on
     best: float | None
     what_if: WhatIf | None
     what_if_truth: float | None
@@ -101,11 +101,11 @@ def _travel(journey: Journey, model: WorldModel, say: _Speaker, seed: int) -> Fi
     plan, start = journey.plan(agent, seed)
     say.head("3  Planning", "from " + ", ".join(f"{key}: {value}" for key, value in list(start.items())[:12]) + "\n")
     say.view(plan_view(plan))
-    truth, best = journey.truth(start, plan.actions, plan.goal), journey.best(start, plan.goal)
+    truth, best = journey.followed(agent, start, plan.goal), journey.best(start, plan.goal)
     if truth is not None:
         say.line(
-            f"exact truth: the listed steps alone, without the contingencies, reach it with {percent(truth)}; "
-            f"the best that any policy can do is {percent(best)}"
+            "exact truth: whoever follows such plans, planning again after every step, succeeds with "
+            f"{percent(truth)}; the best that any policy can do is {percent(best)}"
         )
     say.head("4  What if")
     answer, answer_truth = _ask(journey, agent, plan, start, seed)
@@ -162,6 +162,7 @@ def _write(path: Path, found: Findings, model: WorldModel) -> None:
         [found.anomaly],
         model.card,
         what_if_truths=[found.what_if_truth] if what_ifs else [],
+        truth=found.plan_truth,
         best=found.best,
     )
     write_report(path, page)

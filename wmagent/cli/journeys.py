@@ -23,6 +23,8 @@ GOAL = "get the contract approved within 10 days"
 SKIPPED = "legal review"
 GOALS_TRIED = 4
 STARTS_TRIED = 6
+FOLLOWING = 500  # imagined transitions per decision when plans are followed to their end
+RARE = 0.05  # probability below which replanning repeats an earlier decision
 
 
 class Journey(Protocol):
@@ -47,6 +49,10 @@ class Journey(Protocol):
 
     def best(self, start: Facts, goal: Goal) -> float | None:
         """Return the exact P(goal) of the optimal policy, where the world knows it."""
+        ...
+
+    def followed(self, agent: Agent, start: Facts, goal: Goal) -> float | None:
+        """Return the exact P(goal) of doing the agent's first step and planning again, where the world knows it."""
         ...
 
     def ceiling(self, rows: Sequence[Transition]) -> float | None:
@@ -86,6 +92,15 @@ class Contracts:
     def best(self, start: Facts, goal: Goal) -> float | None:
         """Exact, by value iteration."""
         return self.oracle.optimal(start, goal).probability
+
+    def followed(self, agent: Agent, start: Facts, goal: Goal) -> float | None:
+        """Exact for the agent's decisions; where it hardly ever gets to, the most similar decision is repeated."""
+        from wmagent.evals.closed_loop import Replanning, policy_worth
+        from wmagent.latent.protocols import Budget
+
+        budget = Budget(simulations=FOLLOWING)
+        policy = Replanning(agent.model, agent.model.observe, agent.planner, goal, self.world.legal, budget=budget)
+        return policy_worth(self.oracle, start, policy, goal, rare=RARE).probability
 
     def ceiling(self, rows: Sequence[Transition]) -> float | None:
         """Exact: the mean probability of the likeliest outcome."""
@@ -149,6 +164,10 @@ class Recorded:
         return None
 
     def best(self, start: Facts, goal: Goal) -> float | None:
+        """Nobody knows."""
+        return None
+
+    def followed(self, agent: Agent, start: Facts, goal: Goal) -> float | None:
         """Nobody knows."""
         return None
 

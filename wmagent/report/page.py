@@ -21,13 +21,14 @@ def render_report(
     title: str = "",
     *,
     explanation: Explanation | None = None,
+    truth: float | None = None,
     best: float | None = None,
     what_if_truths: Sequence[float | None] = (),
 ) -> str:
     """Return the answers as one HTML page.
 
-    `best` (P(goal) of the optimal policy) and `what_if_truths` (aligned with `what_ifs`) are exact numbers of a
-    world's oracle, shown beside the model's. Every text of the answers is escaped.
+    `truth` (P(goal) of following such plans), `best` (of the optimal policy) and `what_if_truths` (aligned with
+    `what_ifs`) are exact numbers of a world's oracle, shown beside the model's. Every text of the answers is escaped.
     """
     truths = [*what_if_truths, *[None] * (len(what_ifs) - len(what_if_truths))]
     heading = title or plan.goal.words or "Plan"
@@ -35,7 +36,7 @@ def render_report(
     body = join(
         [
             tag("h1", heading),
-            plan_sections.summary(plan, best),
+            plan_sections.summary(plan, truth, best),
             plan_sections.tree(plan),
             plan_sections.steps(plan),
             section("In words", *said, note="Every claim was checked against the imagined trajectory."),

@@ -9,7 +9,7 @@ from wmagent.report.tree import tree_picture
 from wmagent.report.wording import amount, arrow, hours, interval, percent, value
 
 
-def summary(plan: Plan, best: float | None) -> Html:
+def summary(plan: Plan, truth: float | None, best: float | None) -> Html:
     """Return the goal as understood, the headline numbers and the warnings."""
     goal = plan.goal
     understood = " and ".join(condition.words() for condition in goal.conditions)
@@ -26,12 +26,14 @@ def summary(plan: Plan, best: float | None) -> Html:
         _figure(f"{plan.imagined:,}", f"imagined transitions in {plan.milliseconds:.0f} ms ({plan.planner})"),
     ]
     if best is not None:
-        figures.insert(1, _figure(percent(best), "the best any policy can do, exactly, from the world's oracle"))
+        figures.insert(1, _figure(percent(best), "exact, by the world's oracle: the best that any policy can do"))
+    if truth is not None:
+        figures.insert(1, _figure(percent(truth), "exact, by the world's oracle: following such plans"))
     return join(
         [
             tag("p", "understood as ", tag("b", understood), *(f", {limit}" for limit in limits), class_="soft"),
             tag("div", *figures, class_="figures"),
-            probability_bar(plan.probability, plan.interval),
+            probability_bar(plan.probability, plan.interval, truth),
             *(tag("p", text, class_="warning") for text in plan.warnings),
         ]
     )
@@ -118,16 +120,14 @@ def changes_list(changes: tuple[Change, ...]) -> Html:
     """Return changes one per line, what was and what is."""
     if not changes:
         return tag("span", "nothing changes", class_="soft")
-    return join(
-        tag(
-            "div",
-            f"{item.key}: ",
-            tag("span", value(item.before), class_="was"),
-            " → ",
-            tag("span", value(item.after), class_="now"),
-        )
-        for item in changes
-    )
+    return join(tag("div", *_change(item)) for item in changes)
+
+
+def _change(item: Change) -> tuple[object, ...]:
+    before, after = value(item.before), value(item.after)
+    if before == after:
+        return f"{item.key} stays ", tag("span", after, class_="now")
+    return f"{item.key}: ", tag("span", before, class_="was"), " → ", tag("span", after, class_="now")
 
 
 def _figure(number: str, meaning: str, lead: bool = False) -> Html:

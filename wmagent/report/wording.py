@@ -52,7 +52,9 @@ def value(given: Value | None) -> str:
 
 
 def change(given: Change) -> str:
-    """Return one change as `key: before → after`."""
+    """Return one change as `key: before → after`, or `key stays before` where an expected change did not come."""
+    if value(given.before) == value(given.after):
+        return f"{given.key} stays {value(given.before)}"
     return f"{given.key}: {value(given.before)} → {value(given.after)}"
 
 

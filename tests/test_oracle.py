@@ -86,6 +86,8 @@ def test_optimum_by_hand(tiny: WorkflowWorld) -> None:
     assert close(oracle.optimal(START, goal(max_cost=10)), 0.7, 8, 1)  # risky: safe leaves nothing for a second try
     assert close(oracle.optimal(START, goal(max_cost=11)), 0.88, 8 + 0.4 * 8, 10.4)
     assert close(oracle.optimal({"place": "lost"}, goal()), 0, 0, 0)
+    assert close(oracle.optimal(START, goal(12), without=[SAFE]), 0.7, 8, 1)
+    assert oracle.optimal_policy(START, goal(12), without=[SAFE])(START, 0) == RISKY
     policy = oracle.optimal_policy(START, goal(12))
     assert [policy(START, hours) for hours in (0, 8, 12)] == [SAFE, RISKY, None]
     with pytest.raises(InputError, match="max_cost"):
@@ -152,6 +154,27 @@ def test_effects_rules_events_and_durations_multiply() -> None:
         expected[True, False, ("told",), hours] = 0.5 * 0.6 * 0.75 * 0.5
     assert found == pytest.approx(expected)
     assert len(world.oracle().reachable(start)) == 5
+
+
+def test_nothing_happens_from_outside_once_a_case_has_ended() -> None:
+    storm = {"storm": {"chance": 0.5, "set": {"place": "start"}}}
+    outcomes = world_from(TINY | {"events": storm}).oracle().outcomes(START, RISKY)
+    found = {(o.facts["place"], o.events): o.probability for o in outcomes if o.duration == 4}
+    assert found == pytest.approx({("lost", ()): 0.15, ("goal", ()): 0.175, ("start", ("storm",)): 0.175})
+
+
+def test_numbers_stop_at_the_ends_of_their_range() -> None:
+    moves = {"up": "+2", "down": "-2"}
+    world = world_from(
+        {
+            "format": 1,
+            "name": "stairs",
+            "facts": {"floor": {"range": [-1, 2], "start": 1}},
+            "actions": {name: {"effects": [{"outcomes": [{"set": {"floor": by}}]}]} for name, by in moves.items()},
+        }
+    )
+    floors = {name: [world.step({"floor": f}, Action(name), 0).state["floor"] for f in (-1, 0, 1, 2)] for name in moves}
+    assert floors == {"up": [1, 2, 2, 2], "down": [-1, -1, -1, 0]}
 
 
 def random_world(seed: int) -> WorkflowWorld:

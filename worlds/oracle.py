@@ -90,21 +90,26 @@ class WorkflowOracle:
 
         return follow_policy(self._walk(goal), self._machine.encode(start), choose)
 
-    def optimal(self, start: Facts, goal: Goal) -> Truth:
-        """Return the worth of the best policy; among equally probable ones, that of least expected cost plus hours."""
-        solution = self._solved(self._machine.encode(start), goal)
+    def optimal(self, start: Facts, goal: Goal, without: Sequence[Action] = ()) -> Truth:
+        """Return the worth of the best policy that does none of the actions `without`.
+
+        Among equally probable policies it is the one of least expected cost plus hours.
+        """
+        solution = self._solved(self._machine.encode(start), goal, self._moves_of(without))
         last = (len(solution.probability) - 1, 0)
         return Truth(float(solution.probability[last]), float(solution.hours[last]), float(solution.cost[last]))
 
-    def optimal_policy(self, start: Facts, goal: Goal) -> Policy:
-        """Return the best policy; it also answers for states that `start` does not lead to, by solving from there.
+    def optimal_policy(self, start: Facts, goal: Goal, without: Sequence[Action] = ()) -> Policy:
+        """Return the best policy that does none of the actions `without`.
 
-        It stops (None) where the goal is reached or out of reach. InputError for goals with `max_cost`: a policy
-        sees facts and hours, not the money spent.
+        It also answers for states that `start` does not lead to, by solving from there. It stops (None) where the
+        goal is reached or out of reach. InputError for goals with `max_cost`: a policy sees facts and hours, not the
+        money spent.
         """
         if goal.max_cost is not None:
             raise InputError("a policy sees facts and hours, not money spent; ask for the goal without max_cost")
-        own = self._solved(self._machine.encode(start), goal)
+        spared = self._moves_of(without)
+        own = self._solved(self._machine.encode(start), goal, spared)
 
         def policy(facts: Facts, elapsed: float) -> Action | None:
             state = self._machine.encode(facts)
@@ -115,11 +120,14 @@ class WorkflowOracle:
                     return None
             solution, index = own, own.graph.nodes.get((state, 0.0))
             if index is None or left >= len(own.move):
-                solution, index = self._solved(state, goal), 0
+                solution, index = self._solved(state, goal, spared), 0
             move = int(solution.move[min(left, len(solution.move) - 1), index])
             return None if move < 0 else self.world.actions[move]
 
         return policy
+
+    def _moves_of(self, actions: Sequence[Action]) -> frozenset[int]:
+        return frozenset(self.world.action_index(action) for action in actions)
 
     def _legal(self, state: State) -> list[int]:
         if state not in self._moves:
@@ -149,7 +157,7 @@ class WorkflowOracle:
             limit=goal.max_cost,
         )
 
-    def _solve(self, start: State, goal: Goal) -> Solution:
+    def _solve(self, start: State, goal: Goal, spared: frozenset[int]) -> Solution:
         from wmagent.worlds.solving import explore, solve
 
         reached, limit = self._check(goal.conditions), goal.max_cost
@@ -160,13 +168,16 @@ class WorkflowOracle:
                 return False
             return True if reached(node[0]) else None
 
+        def moves(state: State) -> list[int]:
+            return [move for move in self._legal(state) if move not in spared]
+
         def results(node: Node, move: int) -> list[Result]:
             return [
                 (chance, (after, 0.0 if limit is None else node[1] + cost), self._steps(hours), cost)
                 for chance, after, hours, cost, _ in self._branches(node[0], move)
             ]
 
-        graph = explore((start, 0.0), self._legal, results, status, self.unit, self.max_nodes)
+        graph = explore((start, 0.0), moves, results, status, self.unit, self.max_nodes)
         if goal.deadline is not None and goal.deadline < 0:
             raise InputError(f"the deadline lies {-goal.deadline:g} hours in the past")
         return solve(graph, None if goal.deadline is None else math.floor(goal.deadline / self.unit + 1e-9))

@@ -56,7 +56,8 @@ def test_every_baseline_answers_in_the_same_form(fitted: dict[str, Baseline], na
         assert list(outcomes) == sorted(outcomes, key=lambda o: -o.probability)
     state = toggles(1)[0].before.facts
     assert model.legality([state], [TOGGLE])[0] == pytest.approx(1.0, abs=0.1)
-    assert model.legality([state], [DROP])[0] == pytest.approx(0.5, abs=0.2)
+    if name != "copy_gated_mlp":  # which has a reason to see one: every second row of a repeating pattern
+        assert model.legality([state], [DROP])[0] == pytest.approx(0.5, abs=0.02)
     assert model.predict([], []) == []
 
 
@@ -92,14 +93,16 @@ def test_the_mlp_copies_values_it_never_saw(fitted: dict[str, Baseline]) -> None
 def test_the_same_seed_gives_the_same_mlp_and_leaves_the_global_generator_alone() -> None:
     import torch
 
+    from wmagent.model.baselines.mlp import CopyGatedMLP
+
     rows = toggles(20)
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    first = baseline("copy_gated_mlp").fit(rows, seed=1)
+    first = CopyGatedMLP(epochs=2, least=5).fit(rows, seed=1)
     assert torch.equal(torch.rand(1), expected)
-    second = baseline("copy_gated_mlp").fit(rows, seed=1)
-    other = baseline("copy_gated_mlp").fit(rows, seed=2)
+    second = CopyGatedMLP(epochs=2, least=5).fit(rows, seed=1)
+    other = CopyGatedMLP(epochs=2, least=5).fit(rows, seed=2)
     facts, actions = [r.before.facts for r in rows], [r.action for r in rows]
     assert first.fact_probabilities(facts, actions) == second.fact_probabilities(facts, actions)
     assert first.fact_probabilities(facts, actions) != other.fact_probabilities(facts, actions)

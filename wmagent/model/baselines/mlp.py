@@ -26,14 +26,22 @@ class CopyGatedMLP:
     name = "copy_gated_mlp"
 
     def __init__(
-        self, width: int = 256, epochs: int = 40, batch: int = 128, rate: float = 2e-3, weight_decay: float = 1e-4
+        self,
+        width: int = 256,
+        epochs: int = 40,
+        batch: int = 128,
+        rate: float = 2e-3,
+        weight_decay: float = 1e-4,
+        least: int = 400,
     ) -> None:
-        """`width` of both hidden layers; `epochs` over the rows in batches of `batch` at peak learning rate `rate`."""
+        """`width` of both hidden layers; `epochs` over the rows, and at least `least` steps, in batches of `batch`
+        at peak learning rate `rate`."""
         self.width = width
         self.epochs = epochs
         self.batch = batch
         self.rate = rate
         self.weight_decay = weight_decay
+        self.least = least
         self._codes: OneHot | None = None
         self._net: _Net | None = None
 
@@ -56,10 +64,12 @@ class CopyGatedMLP:
         return self
 
     def _train(self, net: _Net, inputs: Tensor, old: Tensor, new: Tensor, accepted: Tensor) -> None:
-        steps = self.epochs * -(-len(inputs) // self.batch)
+        batches = -(-len(inputs) // self.batch)
+        epochs = max(self.epochs, -(-self.least // batches))
+        steps = epochs * batches
         optimizer = torch.optim.AdamW(net.parameters(), lr=self.rate, weight_decay=self.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=self.rate, total_steps=steps)
-        for _ in range(self.epochs):
+        for _ in range(epochs):
             for rows in torch.randperm(len(inputs)).split(self.batch):
                 said = net.accepted(inputs[rows])
                 loss = functional.binary_cross_entropy_with_logits(said, accepted[rows], reduction="sum")

@@ -4,6 +4,7 @@ Knows the Dynamics and Planner protocols and the exact oracle; knows no concrete
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -36,6 +37,8 @@ class Replanning:
     parts: int = 5  # of the deadline
     decisions: int = 0
     refusals: int = 0
+    imagined: int = 0
+    milliseconds: float = 0.0
     _known: dict[FactKey, dict[float, Action | None]] = field(default_factory=dict, repr=False)
 
     def __call__(self, facts: Facts, elapsed: float) -> Action | None:
@@ -70,6 +73,8 @@ class Replanning:
         start = self.observe(facts)
         goal = self.goal if math.isinf(left) else replace(self.goal, deadline=left)
         search = self.planner.plan(self.dynamics, start, objective_for(goal), seed=self.seed, budget=self.budget)
+        self.imagined += search.imagined
+        self.milliseconds += search.milliseconds
         planned = [c.actions[0] for c in search.candidates if c.actions and c.probability > 1e-6]
         usual = self.dynamics.behaviour(start)[0].argsort(descending=True).tolist()
         for index in [*planned, *usual]:
@@ -140,3 +145,19 @@ def closed_loop(
         best = oracle.optimal(start, goal).probability
         rows.append({"goal": goal.words, "worth": worth.probability, "optimal": best, "open": worth.open})
     return rows
+
+
+def random_worth(
+    oracle: Oracle, legal: Legal, start: Facts, goal: Goal, seed: int = 0, policies: int = 5, part: float = 24.0
+) -> float:
+    """Return the mean worth of policies that fix a random allowed action per state and `part` hours: the floor."""
+    worths = []
+    for number in range(policies):
+
+        def policy(facts: Facts, elapsed: float, number: int = number) -> Action | None:
+            allowed = legal(facts)
+            draw = random.Random(f"{seed} {number} {key_of(facts)} {elapsed // part}")
+            return draw.choice(list(allowed)) if allowed else None
+
+        worths.append(policy_worth(oracle, start, policy, goal).probability)
+    return sum(worths) / policies

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wmagent.domain.types import Action, Facts, Goal, Transition
-from wmagent.evals.closed_loop import Replanning, closed_loop, policy_worth
+from wmagent.domain.types import Facts, Goal
+from wmagent.evals.closed_loop import Replanning, closed_loop, random_worth
 from wmagent.evals.goals import behaviour_questions, goal_errors, interval_coverage, planner_questions
 from wmagent.evals.latency import plan_latency
-from wmagent.evals.measure import peak_mib, versions
+from wmagent.evals.learned import learned
+from wmagent.evals.measure import versions
 from wmagent.evals.outcomes import key_of, legal_pairs, outcome_errors
 from wmagent.evals.summary import summarise
 from wmagent.latent.protocols import Budget
@@ -61,7 +62,7 @@ def run(
 ) -> dict[str, object]:
     """Evaluate one learned model per seed against the oracle; returns one JSON-ready object.
 
-    `models` is a folder in which learned models are kept and found again (`<world>-<transitions>-<seed>.wm`).
+    `models` is a folder in which learned models are kept and found again (see `learned`).
     """
     settings = settings or Settings()
     say = progress or log.info
@@ -91,7 +92,7 @@ class _Seed:
         self.oracle = self.world.oracle()
         self.training = worlds.experience(self.world, transitions=settings.transitions, seed=seed)
         self.held_out = worlds.experience(self.world, transitions=4_000, seed=10_000 + seed)
-        self.model, self.learning = _model(settings, seed, self.training, models)
+        self.model, self.learning = learned(settings.world, self.training, seed, settings.preset, settings.text, models)
         say(f"seed {seed}: model ready, {self.learning}")
 
     def result(self) -> dict[str, Any]:
@@ -168,43 +169,16 @@ class _Seed:
             refusals = sum(policy.refusals for policy in policies)
             found[name] = {"rows": rows, "decisions": decisions, "refused": refusals, "n": len(rows)}
         control_cases = [(s, g) for s in chosen[: self.settings.control_starts] for g in self.world.goals()]
-        found["random"] = {"rows": self._random(control_cases), "n": len(control_cases)}
+        legal, optimal = self.world.legal, self.oracle.optimal
+        found["random"] = {
+            "n": len(control_cases),
+            "rows": [
+                {
+                    "goal": goal.words,
+                    "worth": random_worth(self.oracle, legal, start, goal, self.seed),
+                    "optimal": optimal(start, goal).probability,
+                }
+                for start, goal in control_cases
+            ],
+        }
         return found
-
-    def _random(self, cases: Sequence[tuple[Facts, Goal]], policies: int = 5) -> list[dict[str, Any]]:
-        """Return the mean worth of policies that fixed a random legal action per state and day."""
-        rows = []
-        for start, goal in cases:
-            worths = []
-            for number in range(policies):
-
-                def policy(facts: Facts, elapsed: float, number: int = number) -> Action | None:
-                    allowed = self.world.legal(facts)
-                    draw = random.Random(f"{self.seed} {number} {key_of(facts)} {elapsed // 24}")
-                    return draw.choice(allowed) if allowed else None
-
-                worths.append(policy_worth(self.oracle, start, policy, goal).probability)
-            best = self.oracle.optimal(start, goal).probability
-            rows.append({"goal": goal.words, "worth": sum(worths) / policies, "optimal": best, "open": 0.0})
-        return rows
-
-
-def _model(
-    settings: Settings, seed: int, training: Sequence[Transition], models: Path | None
-) -> tuple[Any, dict[str, object]]:
-    """Return the learned model and what learning took; a kept one is loaded instead."""
-    from wmagent import WorldModel
-
-    place = models / f"{settings.world}-{settings.transitions}-{seed}.wm" if models else None
-    if place is not None and place.exists():
-        return WorldModel.load(place), {"n": len(training), "loaded": place.name}
-    began = time.perf_counter()
-    model = WorldModel.learn(training, preset=settings.preset, seed=seed, text=settings.text)
-    learning: dict[str, object] = {
-        "n": len(training),
-        "seconds": round(time.perf_counter() - began, 1),
-        "peak_mib": round(peak_mib(), 1),
-    }
-    if place is not None:
-        model.save(place)
-    return model, learning

@@ -102,7 +102,8 @@ def goal_errors(model: Any, questions: Sequence[Question], seed: int = 0) -> dic
 def _said(model: Any, question: Question) -> float:
     from wmagent.planning import evaluate, objective_for
 
-    plan = [model.action_index(action) for action in question.actions]
+    places = {action.label(): index for index, action in enumerate(model.actions)}
+    plan = [places[action.label()] for action in question.actions]
     return evaluate(model, model.observe(question.start), [plan], objective_for(question.goal))[0].probability
 
 

@@ -62,9 +62,11 @@ class Chain:
 
     def _solve(self, weights: np.ndarray, gain: np.ndarray) -> np.ndarray:
         """Return x = gain + weights · x[target] per node (n, c), swept from low to high ranks until it settles."""
+        if not len(self.origin):
+            return gain
         order = np.lexsort((self.origin, self.rank[self.origin]))
         origin, target, weights = self.origin[order], self.target[order], weights[order]
-        cuts = np.nonzero(np.diff(self.rank[origin], prepend=-np.inf, append=np.inf))[0]
+        cuts = np.nonzero(np.diff(self.rank[origin], prepend=np.inf, append=np.inf))[0]
         parts = []
         for low, high in itertools.pairwise(cuts):
             starts = np.nonzero(np.diff(origin[low:high], prepend=-1))[0]

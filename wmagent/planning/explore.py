@@ -14,6 +14,8 @@ from wmagent.planning.graph import UNSEEN, ImaginedGraph
 from wmagent.planning.induction import STOP, Values, induct, limits_for
 from wmagent.planning.novelty import Novelty
 
+PATIENCE, PATIENCE_LEAST = 0.2, 24  # how long novelty may still surprise a search that has little left to gain
+
 
 @dataclass(frozen=True)
 class Curiosity:
@@ -36,30 +38,38 @@ class Explorer:
         self.limits = limits_for(graph, curiosity.cells, max(2, curiosity.cells // 3))
         self._novelty = Novelty(graph, curiosity.temper)
         self._known = np.zeros((1, self.limits.width))
+        self._calm: int | None = None  # transitions imagined when little was left to gain
         self._reach, self._left = np.ones(1), np.full(1, self.limits.width - 1.0)
 
     def next(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return at most `count` (states, actions) to imagine, most promising first; none when all is imagined."""
         graph = self.graph
-        prior = self._prior()
-        merit = self._novelty.merit(prior)
-        if graph.goal.any():
-            merit = self._gain(prior)
-        merit = np.where(graph.open, merit, 0.0)
+        prior = graph.mixed_prior(self.curiosity.uniform)
+        novel = self._novelty.merit(prior)
+        merit = np.where(graph.open, self._gain(prior) if graph.goal.any() else novel, 0.0)
         if graph.goal.any() and merit.sum() < self.curiosity.enough:
-            merit[:] = 0.0
-        near = np.argsort(-merit, kind="stable")[: min(2 * count, int((merit > 0).sum()))]
-        graph.know(near)
-        unseen = graph.legal[near] & (graph.pair_of[near] == UNSEEN)
-        score = np.where(unseen, merit[near][:, None] * self._prior()[near], 0.0)
-        best = np.argsort(-score, axis=None, kind="stable")[:count]
-        best = best[score.ravel()[best] > 0]
-        return near[best // graph.n_actions], best % graph.n_actions
+            self._calm = graph.imagined if self._calm is None else self._calm
+            last = self._calm + max(PATIENCE_LEAST, int(PATIENCE * self._calm))
+            merit = np.where(graph.open, novel, 0.0) if graph.imagined < last else 0.0 * merit
+            count = min(count, max(last - graph.imagined, 1))
+        else:
+            self._calm = None
+        return self._pick(merit, count)
 
-    def _prior(self) -> np.ndarray:
-        graph, share = self.graph, self.curiosity.uniform
-        even = graph.legal / np.maximum(graph.legal.sum(1, keepdims=True), 1)
-        return (1 - share) * graph.prior + share * even
+    def _pick(self, merit: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the best pairs of the states of most merit; states turn out to be dead ends only when looked at."""
+        graph = self.graph
+        while (merit > 0).any():
+            near = np.argsort(-merit, kind="stable")[: min(2 * count, int((merit > 0).sum()))]
+            graph.know(near)
+            unseen = graph.legal[near] & (graph.pair_of[near] == UNSEEN)
+            score = np.where(unseen, merit[near][:, None] * graph.mixed_prior(self.curiosity.uniform)[near], 0.0)
+            best = np.argsort(-score, axis=None, kind="stable")[:count]
+            best = best[score.ravel()[best] > 0]
+            if len(best):
+                return near[best // graph.n_actions], best % graph.n_actions
+            merit[near] = 0.0
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
 
     def _gain(self, prior: np.ndarray) -> np.ndarray:
         """Return per state the chance of getting there x what it could still gain (s,)."""
@@ -90,11 +100,13 @@ class Explorer:
         share = strays * prior[pairs.state, pairs.action] + (1 - strays) * (best == np.arange(len(best)))
         origin, flow = pairs.state[edges.pair], share[edges.pair] * edges.prob
         spent = self._spent()[edges.pair]
-        for _ in range(4):
-            stream = reach[origin] * flow
+        for _ in range(int(graph.depth.max()) + 4):
+            before, stream = reach, reach[origin] * flow
             reach = np.bincount(edges.next, stream, n)
             left = np.bincount(edges.next, stream * (left[origin] - spent), n) / np.maximum(reach, 1e-12)
             reach[0], left[0] = 1.0, top
+            if np.abs(reach - before).max() < 1e-4:
+                break
         self._reach, self._left = np.minimum(reach, 1.0), np.clip(np.where(reach > 0, left, top), 0, top)
         return self._reach, np.rint(self._left).astype(np.int64)
 

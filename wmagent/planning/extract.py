@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def extract(graph: ImaginedGraph, values: Values, limits: Limits, planner: Any, 
     return Search(
         candidates=(best, *others),
         states=all_states(graph),
-        nodes=_tree(graph, values, limits, lines[0]),
+        nodes=tree(graph, values, lines[0].states),
         branches=_branches(graph, chain, lines[0]),
         main_line=tuple(int(s) for s in lines[0].states),
         imagined=graph.imagined,
@@ -148,7 +149,7 @@ def _first_pairs(graph: ImaginedGraph, values: Values, limits: Limits, count: in
     return tuple(pair for value, pair in sorted(worth)[:count] if value < 0)
 
 
-def _tree(graph: ImaginedGraph, values: Values, limits: Limits, line: _Line) -> tuple[SearchNode, ...]:
+def tree(graph: ImaginedGraph, values: Values, line: Sequence[int]) -> tuple[SearchNode, ...]:
     """Return the likeliest part of what was imagined as a tree: every state under the edge that first led to it."""
     edges, pairs, n = graph.edges, graph.pairs, len(graph)
     parent_edge = graph.parent
@@ -158,8 +159,8 @@ def _tree(graph: ImaginedGraph, values: Values, limits: Limits, line: _Line) -> 
         reach[state] = reach[pairs.state[edges.pair[parent_edge[state]]]] * edges.prob[parent_edge[state]]
     np.add.at(visits, pairs.state, 1)
     value = values.value.max(1)
-    on_line = set(line.states)
-    score = reach * (0.05 + value) + np.isin(np.arange(n), line.states) * 2
+    on_line = set(line)
+    score = reach * (0.05 + value) + np.isin(np.arange(n), list(line)) * 2
     kept = {0}
     for state in np.argsort(-score, kind="stable"):
         way = []

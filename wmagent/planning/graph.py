@@ -78,6 +78,7 @@ class ImaginedGraph:
         self.n_actions = len(model.actions)
         self.durations = model.duration_values.detach().cpu().numpy().astype(np.float64)
         self.imagined = 0
+        self.allowance: int | None = None  # transitions that may be imagined in all
         self._weights = _proposer_weights(prior, self.n_actions)
         self._ids: dict[bytes, int] = {}
         self._chunks: list[Latent] = []
@@ -122,6 +123,15 @@ class ImaginedGraph:
     def prior(self) -> np.ndarray:
         """(s, a) normalised over legal actions; only meaningful for states that `know` was called for."""
         return self._prior.rows
+
+    def mixed_prior(self, uniform: float, temper: float = 0.5) -> np.ndarray:
+        """Return the prior (s, a), flattened by the power `temper`, with the share `uniform` spread over what is legal.
+
+        Searches explore by it: what recorded behaviour hardly ever did may be what should be done.
+        """
+        flat = self.prior**temper * self.legal
+        flat = flat / np.maximum(flat.sum(1, keepdims=True), 1e-12)
+        return (1 - uniform) * flat + uniform * self.legal / np.maximum(self.legal.sum(1, keepdims=True), 1)
 
     @property
     def pair_of(self) -> np.ndarray:
@@ -187,9 +197,10 @@ class ImaginedGraph:
         self._state["known"].rows[todo] = True
 
     def expand(self, states: np.ndarray, actions: np.ndarray) -> None:
-        """Imagine distinct (state, action) pairs in one model call; pairs already imagined are left out."""
+        """Imagine distinct (state, action) pairs in one model call, but for those known or beyond the allowance."""
         fresh = self.pair_of[states, actions] == UNSEEN
-        states, actions = states[fresh], actions[fresh]
+        left = None if self.allowance is None else max(0, self.allowance - self.imagined)
+        states, actions = states[fresh][:left], actions[fresh][:left]
         if not len(states):
             return
         prediction = self.model.imagine(self.latents(states), torch.from_numpy(np.ascontiguousarray(actions)))

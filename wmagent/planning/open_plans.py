@@ -13,7 +13,7 @@ import torch
 
 from wmagent.errors import InputError
 from wmagent.latent.protocols import Candidate, Dynamics, Latent, Objective
-from wmagent.planning.graph import ImaginedGraph
+from wmagent.planning.graph import UNSEEN, ImaginedGraph
 from wmagent.planning.grid import Grid
 from wmagent.planning.objective import utility
 from wmagent.planning.spread import fine_grids, spread
@@ -104,7 +104,8 @@ def _split_by_turn(graph: ImaginedGraph, belief: _Belief, actions: np.ndarray) -
     legal = graph.legal[belief.state, turn]
     distinct = np.unique(np.stack([belief.state[legal], turn[legal]], 1), axis=0)
     graph.expand(distinct[:, 0], distinct[:, 1])
-    return belief.take(~legal), belief.take(legal)
+    imagined = legal & (graph.pair_of[belief.state, turn] != UNSEEN)  # the rest was beyond the allowance: it fails
+    return belief.take(~legal), belief.take(imagined)
 
 
 def _advance(graph: ImaginedGraph, belief: _Belief, pair: np.ndarray, time: Grid, money: Grid) -> _Belief:

@@ -16,6 +16,13 @@ from wmagent.latent.protocols import Planner
 
 PLANNERS = {
     "best-first": "wmagent.planning.best_first:BestFirst",
+    "beam": "wmagent.planning.beam:Beam",
+    "cem": "wmagent.planning.cem:Cem",
+    "gaussian-cem": "wmagent.planning.gaussian_cem:GaussianCem",
+    "greedy": "wmagent.planning.greedy:Greedy",
+    "mcts": "wmagent.planning.mcts:Mcts",
+    "random-shooting": "wmagent.planning.random_shooting:RandomShooting",
+    "simulator": "wmagent.planning.simulator:Simulator",
 }
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wmagent.model.world_model import WorldModel
 
 FORMAT = 1
+_INDICES, _FEATURES = ("pair", "before", "after", "action"), ("features", "prototypes")
 PARTS = ("model.safetensors", "memory.safetensors", "vocabulary.json", "card.json")
 
 
@@ -97,7 +98,7 @@ def _write(model: WorldModel, memory: Memory, folder: Path) -> None:
     tensors |= {"codebook.features": model.codebook.features, "codebook.mask": model.codebook.mask}
     tensors["costs"], tensors["held_out_nll"] = model.costs, model.held_out_nll
     write_tensors(folder / "model.safetensors", tensors)
-    remembered = {k: getattr(memory, k) for k in ("features", "before", "after", "action", "prototypes")}
+    remembered = {k: getattr(memory, k).int() for k in _INDICES} | {k: getattr(memory, k) for k in _FEATURES}
     write_tensors(folder / "memory.safetensors", remembered)
     vocabulary = {
         "slots": list(words.slots),
@@ -196,12 +197,9 @@ def _vocabulary(words: _Words) -> Vocabulary:
 
 def _memory(tensors: dict[str, Tensor], words: _Words, header: _Header) -> Memory:
     return Memory(
-        features=tensors["features"],
-        before=tensors["before"],
-        after=tensors["after"],
-        action=tensors["action"],
+        **{k: tensors[k].long() for k in _INDICES},
+        **{k: tensors[k] for k in _FEATURES},
         cases=words.cases,
-        prototypes=tensors["prototypes"],
         radius=header.radius,
         prototype_radius=header.prototype_radius,
     )

@@ -7,6 +7,7 @@ import json
 import random
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +89,14 @@ def hold_out(transitions: Sequence[Transition], share: float, seed: int) -> Tens
 def calibrate(model: WorldModel, transitions: Sequence[Transition], held: Tensor, meters: dict[str, float]) -> None:
     """Fit the temperature, fill the memory with all transitions, and write the card's held-out numbers."""
     vocabulary, out = model.vocabulary, held.nonzero().squeeze(1)
-    rows = Rows.build(transitions, vocabulary, model.duration_values)
-    model.refresh()
     before = torch.from_numpy(vocabulary.encode(t.before.facts for t in transitions))
     after = torch.from_numpy(vocabulary.encode(t.after.facts for t in transitions))
+    rows = Rows.build(transitions, vocabulary, model.duration_values, (before, after))
+    model.refresh()
+    cases = case_ids(transitions)
     choice, joint = _held_out(model, rows, out)
     model.temperature = fit_temperature(choice, joint)
-    features = _features(model, before, rows.action)
-    model.memory = Memory.build(features, before, after, rows.action, case_ids(transitions), held, model.config.memory)
+    model.memory = Memory.build(partial(_features, model), before, after, rows.action, cases, held, model.config.memory)
     probs, values, _ = _marginals(model, before[out], rows.action[out])
     model.held_out_nll = (-log_probs(model, before[out], after[out], rows.action[out], rows.legal[out])).sort().values
     dynamic = torch.tensor(vocabulary.dynamic)
@@ -108,7 +109,7 @@ def calibrate(model: WorldModel, transitions: Sequence[Transition], held: Tensor
     model.card = {
         "data": {
             "transitions": len(transitions),
-            "cases": len(set(case_ids(transitions))),
+            "cases": len(set(cases)),
             "held_out": len(out),
             "facts": len(vocabulary.slots),
             "facts_that_vary": len(vocabulary.active),

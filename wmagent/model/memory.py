@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,18 +11,21 @@ from torch import Tensor
 from wmagent.domain.answers import Support
 
 OBSERVED_ROWS, OBSERVED_SHARE = 20, 0.02  # what counts as observed, beside an exact match
+MEASURED_ROWS = 1_000  # held-out rows that the radii are measured with
 
 
 @dataclass
 class Memory:
     """Recorded transitions by their state-action features.
 
-    `features` (N, f), `before`, `after` (N, s) codes of all slots, `action` (N,), `cases` their ids.
-    `prototypes` (p, f) are a spread-out subset that surprise is measured against while imagining; `radius` and
-    `prototype_radius` are the 95th percentile of held-out rows' nearest distances to each.
+    `features` (u, f) of the distinct (state, action) pairs, `pair` (N,) which of them a recorded row is; `before`,
+    `after` (N, s) codes of all slots, `action` (N,), `cases` their ids. `prototypes` (p, f) are a random part of the
+    pairs that surprise is measured against while imagining; `radius` and `prototype_radius` are the 95th percentile
+    of held-out rows' nearest distances to each.
     """
 
     features: Tensor
+    pair: Tensor
     before: Tensor
     after: Tensor
     action: Tensor
@@ -33,23 +36,26 @@ class Memory:
 
     @classmethod
     def build(
-        cls, features: Tensor, before: Tensor, after: Tensor, action: Tensor, cases: list[str], held: Tensor, size: int
+        cls,
+        embed: Callable[[Tensor, Tensor], Tensor],
+        before: Tensor,
+        after: Tensor,
+        action: Tensor,
+        cases: list[str],
+        held: Tensor,
+        size: int,
     ) -> Memory:
-        """Index recorded rows; `held` (n,) bool marks rows to measure the radii with (they are kept as well)."""
-        known, outside = features[~held], features[held]
-        distinct = torch.unique(known, dim=0)
+        """Index recorded rows. `embed` makes features (b, f) of codes (b, s) and actions (b,); `held` (N,) bool marks
+        rows to measure the radii with (they are kept as well)."""
         generator = torch.Generator().manual_seed(0)
-        prototypes = distinct[torch.randperm(len(distinct), generator=generator)[:size]]
-        return cls(
-            features=features,
-            before=before,
-            after=after,
-            action=action,
-            cases=cases,
-            prototypes=prototypes,
-            radius=_percentile(outside, known),
-            prototype_radius=_percentile(outside, prototypes),
-        )
+        first, pair = distinct_pairs(before, action)
+        features = embed(before[first], action[first])
+        known = features[torch.unique(pair[~held])]
+        outside = pair[held.nonzero().squeeze(1)]
+        outside = features[outside[torch.randperm(len(outside), generator=generator)[:MEASURED_ROWS]]]
+        prototypes = known[torch.randperm(len(known), generator=generator)[:size]]
+        radii = _percentile(outside, known), _percentile(outside, prototypes)
+        return cls(features, pair, before, after, action, cases, prototypes, *radii)
 
     def surprise(self, features: Tensor) -> Tensor:
         """Return (b,) distances of features (b, f) to the nearest prototype, in support radii."""
@@ -60,7 +66,7 @@ class Memory:
         rows = (self.action == action).nonzero().squeeze(1)
         if not len(rows):
             return 0, rows, torch.zeros(0)
-        distances = (self.features[rows] - feature).norm(dim=-1)
+        distances = (self.features - feature).norm(dim=-1)[self.pair[rows]]
         nearest = distances.topk(min(k, len(rows)), largest=False)
         return int((distances <= self.radius).sum()), rows[nearest.indices], nearest.values
 
@@ -71,8 +77,21 @@ class Memory:
         same = int((same_state & (self.action == action)).sum())
         if same >= OBSERVED_ROWS and same >= OBSERVED_SHARE * int(same_state.sum()):
             return "observed"
-        n, _, distances = self.similar(feature, action, 1)
-        return "interpolated" if n or (len(distances) and distances[0] <= self.radius) else "extrapolated"
+        return "interpolated" if self.similar(feature, action, 1)[0] else "extrapolated"
+
+
+def distinct_pairs(before: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the first row of every distinct (state, action), (u,), and each row's pair, (N,)."""
+    keys = torch.cat([before, action.unsqueeze(1)], 1).numpy()
+    numbers: dict[bytes, int] = {}
+    first: list[int] = []
+    pair = []
+    for row, key in enumerate(keys):
+        number = numbers.setdefault(key.tobytes(), len(first))
+        if number == len(first):
+            first.append(row)
+        pair.append(number)
+    return torch.tensor(first, dtype=torch.long), torch.tensor(pair, dtype=torch.long)
 
 
 def _nearest(queries: Tensor, known: Tensor) -> Tensor:

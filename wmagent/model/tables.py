@@ -81,11 +81,21 @@ class Rows:
     code: Tensor  # (N,) outcome, -1 where there is none
 
     @classmethod
-    def build(cls, transitions: Sequence[Transition], vocabulary: Vocabulary, durations: Tensor) -> Rows:
-        """Encode transitions; values not yet known are appended to the vocabulary."""
+    def build(
+        cls,
+        transitions: Sequence[Transition],
+        vocabulary: Vocabulary,
+        durations: Tensor,
+        codes: tuple[Tensor, Tensor] | None = None,
+    ) -> Rows:
+        """Encode transitions; values not yet known are appended to the vocabulary. `codes` are the (N, s) codes of
+        all slots before and after, where the caller has them already."""
         active = list(vocabulary.active)
-        before = torch.from_numpy(vocabulary.encode(t.before.facts for t in transitions)[:, active])
-        after = torch.from_numpy(vocabulary.encode(t.after.facts for t in transitions)[:, active])
+        before, after = codes or (
+            torch.from_numpy(vocabulary.encode(t.before.facts for t in transitions)),
+            torch.from_numpy(vocabulary.encode(t.after.facts for t in transitions)),
+        )
+        before, after = before[:, active], after[:, active]
         hours = torch.tensor([t.duration for t in transitions], dtype=torch.float32)
         cases = case_ids(transitions)
         following = [i + 1 if i + 1 < len(cases) and cases[i + 1] == cases[i] else -1 for i in range(len(cases))]

@@ -18,7 +18,7 @@ class ModelConfig(BaseModel):
     layers: int = Field(default=2, ge=1, description="transformer blocks; the last one sees the outcome")
     heads: int = Field(default=4, ge=1, description="attention heads")
     expand: int = Field(default=4, ge=1, description="hidden width of a block's MLP, in widths")
-    outcomes: int | Literal["auto"] = Field(default="auto", description="outcomes k; auto counts them in repeated situations")
+    outcomes: int | Literal["auto"] = Field(default="auto", description="outcomes k; auto counts them in the record")
     ensemble: int = Field(default=8, ge=1, description="heads of the outcome distribution, each on its own bootstrap")
     dropout: float = Field(default=0.0, ge=0, lt=1)
     regularizer: Literal["none", "sigreg", "vicreg", "ema"] = Field(default="none", description="anti-collapse by name")

@@ -85,7 +85,7 @@ def _json(result: Any) -> dict[str, Any]:
 COMMANDS: list[tuple[str, ...]] = [
     ("demo",), ("learn",), ("plan",), ("what-if",), ("anomalies",), ("describe",),
     ("world", "list"), ("world", "show"), ("world", "generate"),
-    ("eval", "transitions"),
+    ("eval", "transitions"), ("eval", "contract"), ("eval", "suite"),
 ]  # fmt: skip
 
 
@@ -287,6 +287,32 @@ def test_eval_transitions_is_a_thin_call(monkeypatch: pytest.MonkeyPatch) -> Non
     assert _json(run(*args, "--json")) == {"exact": 0.99, "floors": {"persistence": {"exact": 0.4}}}
     assert asked == [("a", "b", 4, 100)]
     assert "persistence" in run(*args).stdout
+
+
+def test_eval_contract_writes_its_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import wmagent.evals.contract as contract
+
+    def scripted(seeds: Any, settings: Any, models: Path | None, progress: Any) -> dict[str, Any]:
+        row = {"mean": 0.01, "per_seed": [0.01], "target": "<= 0.02"}
+        return {"eval": "x", "seeds": list(seeds), "n": settings.transitions, "summary": {"outcome error": row}}
+
+    monkeypatch.setattr(contract, "run", scripted)
+    args = ("eval", "contract", "--seed", "5", "--seed", "6", "-n", "700")
+    assert _json(run(*args, "--json"))["seeds"] == [5, 6]
+    shown = run(*args, "-o", str(tmp_path))
+    assert "outcome error" in shown.stdout
+    assert json.loads((tmp_path / "contract.json").read_text("utf-8"))["n"] == 700
+
+
+def test_eval_suite_passes_planners_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    import wmagent.evals.suite as suite
+
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(suite, "run", lambda seeds, **settings: asked.append(settings) or {"seeds": list(seeds)})
+    assert _json(run("eval", "suite", "--seed", "1", "--planner", "greedy", "--planner", "beam", "--json")) == {
+        "seeds": [1]
+    }
+    assert asked[0]["planners"] == ("greedy", "beam")
 
 
 def test_opening_a_model_is_left_to_the_model(monkeypatch: pytest.MonkeyPatch) -> None:

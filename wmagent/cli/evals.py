@@ -102,9 +102,15 @@ def suite(
     """
     from wmagent.evals.suite import run
 
-    extra = {"planners": planners} if planners else {}
+    chosen = tuple(planners or ("best-first",))
     result = run(
-        seeds or (0, 1, 2), world=world, transitions=transitions, preset=preset, models=models, progress=note, **extra
+        seeds or (0, 1, 2),
+        world=world,
+        transitions=transitions,
+        planners=chosen,
+        preset=preset,
+        models=models,
+        progress=note,
     )
     _answer("suite", result, out, as_json)
 

@@ -103,11 +103,11 @@ class Vocabulary:
 
     def encode(self, facts: Iterable[Facts], strict: bool = False) -> np.ndarray:
         """Return (b, n_slots) int64 codes. Unknown values are appended, or with `strict` raise OutOfDomain."""
-        rows = []
+        rows, pairs = [], list(zip(self.slots, self._codes, strict=True))
         for given in facts:
             if strict:
                 self._check(given)
-            row = [codes.get(_text(given.get(key)), -1) for key, codes in zip(self.slots, self._codes, strict=True)]
+            row = [codes.get(_text(given.get(key)), -1) for key, codes in pairs]
             if -1 in row:
                 row = [self.code(i, given.get(self.slots[i]), True) if c < 0 else c for i, c in enumerate(row)]
             rows.append(row)
@@ -136,6 +136,8 @@ class Vocabulary:
 
 
 def _text(value: Value | None) -> str:
+    if type(value) is str:  # most are, and their canonical text is themselves
+        return value
     return ABSENT if value is None else canonical(value)
 
 

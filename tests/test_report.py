@@ -191,3 +191,15 @@ def test_units() -> None:
         "—",
     ]
     assert [amount(c) for c in (0, 2.5, 1234.4, None)] == ["0", "2.50", "1,234", "—"]
+
+
+def test_times_and_costs_that_nobody_recorded_are_left_out() -> None:
+    steps = tuple(replace(step, duration=0.0, cost=0.0) for step in samples.plan().steps)
+    plan = replace(samples.plan(), steps=steps, duration=0.0, cost=0.0)
+    page = render_report(plan)
+    steps_table = page.split("The plan")[1].split("</table>")[0]
+    assert "<th>step</th>" in steps_table
+    assert "time" not in steps_table
+    assert "cost" not in steps_table
+    assert "expected duration" not in page
+    assert ">time<" in render_report(samples.plan()).split("The plan")[1].split("</table>")[0]

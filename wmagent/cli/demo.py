@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wmagent.cli.journey import Tampered
     from wmagent.cli.journeys import Journey
 
+SHOWN = 12  # facts of the starting state
 MEASURED = 2_000  # held-out rows that exactness is measured on, at most
 
 
@@ -99,7 +100,7 @@ def _travel(journey: Journey, model: WorldModel, say: _Speaker, seed: int) -> Fi
     )
     agent = agent_around(model)
     plan, start = journey.plan(agent, seed)
-    say.head("3  Planning", "from " + ", ".join(f"{key}: {value}" for key, value in list(start.items())[:12]) + "\n")
+    say.head("3  Planning", f"from {_in_short(start, plan)}\n")
     say.view(plan_view(plan))
     truth, best = journey.followed(agent, start, plan.goal), journey.best(start, plan.goal)
     if truth is not None:
@@ -123,6 +124,15 @@ def _travel(journey: Journey, model: WorldModel, say: _Speaker, seed: int) -> Fi
     return Findings(
         exact, persistence, len(measured), plan, truth, best, answer, answer_truth, anomaly, tampered, false_alarms
     )
+
+
+def _in_short(start: Facts, plan: Plan) -> str:
+    """Return the facts of a state that the plan is about first, then others, up to a line or two."""
+    about = [condition.key for condition in plan.goal.conditions]
+    about += [change.key for step in plan.steps for change in step.changes]
+    keys = [key for key in dict.fromkeys([*about, *start]) if key in start]
+    more = f", … ({len(keys) - SHOWN} more facts)" if len(keys) > SHOWN else ""
+    return ", ".join(f"{key}: {start[key]}" for key in keys[:SHOWN]) + more
 
 
 def _exactness(model: WorldModel, rows: list[Transition]) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from wmagent.domain.answers import Anomaly, Evidence, Plan, WhatIf
-from wmagent.report.wording import amount, arrow, changes, hours, interval, percent, value
+from wmagent.report.wording import amount, arrow, changes, expected, hours, interval, percent, recorded, value
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -117,8 +117,7 @@ def _headline(plan: Plan) -> RenderableType:
     words = plan.goal.words or " and ".join(condition.words() for condition in plan.goal.conditions)
     text = Text(f"{words}: ", style="bold")
     text.append(f"{percent(plan.probability)} ", style="bold green" if plan.probability >= 0.5 else "bold yellow")
-    text.append(f"({interval(plan.interval)}), about {hours(plan.duration)}, cost {amount(plan.cost)}, ")
-    text.append(f"support: {plan.support}")
+    text.append(f"({interval(plan.interval)}){expected(plan.duration, plan.cost)}, support: {plan.support}")
     understood = " and ".join(condition.words() for condition in plan.goal.conditions)
     limits = f", within {hours(plan.goal.deadline)}" if plan.goal.deadline is not None else ""
     limits += f", at most {amount(plan.goal.max_cost)}" if plan.goal.max_cost is not None else ""
@@ -128,11 +127,9 @@ def _headline(plan: Plan) -> RenderableType:
 
 
 def _steps(plan: Plan) -> RenderableType:
-    table = _table("", "step", "P(reached)", "most likely change", "time", "cost", "similar cases", title="Plan")
-    for index, step in enumerate(plan.steps, 1):
-        _row(
-            table,
-            str(index),
+    rows = [
+        (
+            str(number),
             step.action.label(),
             percent(step.probability),
             changes(step.changes),
@@ -140,8 +137,13 @@ def _steps(plan: Plan) -> RenderableType:
             amount(step.cost),
             _cases(step.evidence),
         )
-    if not plan.steps:
-        _row(table, "", "nothing to do", "", "", "", "", "")
+        for number, step in enumerate(plan.steps, 1)
+    ]
+    names = ("", "step", "P(reached)", "most likely change", "time", "cost", "similar cases")
+    head, cells = recorded(names, rows)
+    table = _table(*head, title="Plan")
+    for row in cells or [["", "nothing to do", *[""] * (len(head) - 2)]]:
+        _row(table, *row)
     return table
 
 
@@ -159,16 +161,14 @@ def _contingencies(plan: Plan) -> RenderableType:
 
 
 def _alternatives(plan: Plan) -> RenderableType:
-    table = _table("course", "P(goal)", "time", "cost", "why not", title="Considered and rejected")
-    for other in plan.alternatives:
-        _row(
-            table,
-            arrow(other.actions),
-            percent(other.probability),
-            hours(other.duration),
-            amount(other.cost),
-            other.reason,
-        )
+    rows = [
+        (arrow(other.actions), percent(other.probability), hours(other.duration), amount(other.cost), other.reason)
+        for other in plan.alternatives
+    ]
+    head, cells = recorded(("course", "P(goal)", "time", "cost", "why not"), rows)
+    table = _table(*head, title="Considered and rejected")
+    for row in cells:
+        _row(table, *row)
     return table
 
 

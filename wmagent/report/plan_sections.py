@@ -6,7 +6,7 @@ from wmagent.domain.answers import Change, Plan
 from wmagent.report.charts import probability_bar
 from wmagent.report.markup import Html, join, section, table, tag
 from wmagent.report.tree import tree_picture
-from wmagent.report.wording import amount, arrow, hours, interval, percent, value
+from wmagent.report.wording import amount, arrow, hours, interval, percent, recorded, value
 
 
 def summary(plan: Plan, truth: float | None, best: float | None) -> Html:
@@ -20,8 +20,8 @@ def summary(plan: Plan, truth: float | None, best: float | None) -> Html:
         limits.append(f"for at most {amount(goal.max_cost)}")
     figures = [
         _figure(percent(plan.probability), f"P(goal), {interval(plan.interval)}", lead=True),
-        _figure(hours(plan.duration), "expected duration"),
-        _figure(amount(plan.cost), "expected cost"),
+        *([_figure(hours(plan.duration), "expected duration")] if plan.duration > 0 else []),
+        *([_figure(amount(plan.cost), "expected cost")] if plan.cost > 0 else []),
         _figure(plan.support, "support in recorded cases"),
         _figure(f"{plan.imagined:,}", f"imagined transitions in {plan.milliseconds:.0f} ms ({plan.planner})"),
     ]
@@ -73,11 +73,11 @@ def steps(plan: Plan) -> Html:
         )
         for number, step in enumerate(plan.steps, 1)
     ]
-    head = ("", "step", "P(reached)", "most likely change", "time", "cost", "similar cases")
-    body = (
-        table(head, rows, numeric=(2, 4, 5)) if rows else tag("p", "Nothing to do: the goal holds, or no step helps.")
-    )
-    return section("The plan", body)
+    names = ("", "step", "P(reached)", "most likely change", "time", "cost", "similar cases")
+    if not rows:
+        return section("The plan", tag("p", "Nothing to do: the goal holds, or no step helps."))
+    head, cells = recorded(names, rows)
+    return section("The plan", table(head, cells, numeric=_numeric(head)))
 
 
 def contingencies(plan: Plan) -> Html:
@@ -98,8 +98,8 @@ def alternatives(plan: Plan) -> Html:
         (arrow(item.actions), percent(item.probability), hours(item.duration), amount(item.cost), item.reason)
         for item in plan.alternatives
     ]
-    body = table(("course", "P(goal)", "time", "cost", "why not"), rows, (1, 2, 3)) if rows else Html("")
-    return section("Considered and rejected", body)
+    head, cells = recorded(("course", "P(goal)", "time", "cost", "why not"), rows)
+    return section("Considered and rejected", table(head, cells, numeric=_numeric(head)) if cells else Html(""))
 
 
 def evidence(plan: Plan) -> Html:
@@ -128,6 +128,10 @@ def _change(item: Change) -> tuple[object, ...]:
     if before == after:
         return f"{item.key} stays ", tag("span", after, class_="now")
     return f"{item.key}: ", tag("span", before, class_="was"), " → ", tag("span", after, class_="now")
+
+
+def _numeric(head: list[str]) -> list[int]:
+    return [i for i, name in enumerate(head) if name in ("time", "cost") or name.startswith("P(")]
 
 
 def _figure(number: str, meaning: str, lead: bool = False) -> Html:

@@ -9,12 +9,12 @@ from wmagent.domain.answers import TreeNode
 from wmagent.report.markup import Html, join, tag
 from wmagent.report.wording import changes, percent
 
-LAYER = 200  # px between a state and what follows it
+LAYER = 210  # px between a state and what follows it
 ROW = 36
 MARGIN = 24
 RADIUS = 9
-MOST_NODES = 60
-LABEL = 27  # characters of an action that fit on an edge
+MOST_NODES = 45
+LABEL = 25  # characters of an action that fit on an edge
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from wmagent.domain.answers import Change
 from wmagent.domain.types import Action, Value, canonical
 
 ABSENT = "—"
+NOTHING = ("0 h", "0", ABSENT)  # how a time or cost reads that was never recorded
+
+Cell = TypeVar("Cell")
 
 
 def percent(probability: float | None) -> str:
@@ -69,3 +73,17 @@ def changes(given: Sequence[Change], limit: int = 3) -> str:
 def arrow(actions: Sequence[Action]) -> str:
     """Return a sequence of actions in one line."""
     return " → ".join(action.label() for action in actions) or "do nothing"
+
+
+def recorded(
+    head: Sequence[str], rows: Sequence[Sequence[Cell]], optional: Sequence[str] = ("time", "cost")
+) -> tuple[list[str], list[list[Cell]]]:
+    """Return head and rows without the time and cost columns that hold nothing: the record knows none."""
+    kept = [i for i, name in enumerate(head) if name not in optional or any(str(row[i]) not in NOTHING for row in rows)]
+    return [head[i] for i in kept], [[row[i] for i in kept] for row in rows]
+
+
+def expected(duration: float, cost: float) -> str:
+    """Return the expected duration and cost as far as the record knows any, as `, about 5 days, cost 120`."""
+    text = f", about {hours(duration)}" if duration > 0 else ""
+    return text + (f", cost {amount(cost)}" if cost > 0 else "")

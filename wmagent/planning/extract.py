@@ -15,27 +15,27 @@ import numpy as np
 from wmagent.latent.protocols import Branch, Candidate, Latent, Search, SearchNode
 from wmagent.planning.chain import HOURS, WON, Chain, follow
 from wmagent.planning.graph import ImaginedGraph
-from wmagent.planning.induction import STOP, Limits, Values
+from wmagent.planning.induction import STOP, Limits, Values, induct, limits_for
 from wmagent.planning.objective import utility
 
-LONGEST, NOTICEABLE, LARGEST_TREE = 60, 0.02, 160
+LONGEST, NOTICEABLE, LARGEST_TREE, RIVAL_CELLS = 60, 0.02, 160, 16
 
 
 def extract(graph: ImaginedGraph, values: Values, limits: Limits, planner: Any, began: float) -> Search:
-    """Return the search record of a solved graph; `planner` is the dataclass of settings, with `alternatives`."""
+    """Return the search record of a solved graph; `planner` is the dataclass of settings.
+
+    Candidates behind the best: other first actions (`planner.alternatives` of them, mere reorderings left out) and
+    the best that can be done without the main line's dearest step.
+    """
     firsts = _first_pairs(graph, values, limits, planner.alternatives)
     chain = follow(graph, values, limits, firsts)
     lines = [_main_line(graph, chain, int(root)) for root in chain.roots]
-    ways = [_actions(graph, chain, line) for line in lines]
-    distinct = np.array(sorted({action for way in ways for action in way}), dtype=np.int64)
-    worth, chance = chain.worth(graph, distinct)
-    candidates = [
-        _candidate(graph, way, worth[line.root], _step_probabilities(line, way, distinct, chance))
-        for line, way in zip(lines, ways, strict=True)
-    ]
-    best, others = candidates[0], sorted(candidates[1:], key=lambda c: -c.utility)
+    best, *others = _candidates(graph, chain, lines)
+    if planner.alternatives and lines[0].nodes:
+        others += _without_dearest(graph, chain, lines[0])
+    rivals = {c.actions: c for c in others if c.probability > 0 and sorted(c.actions) != sorted(best.actions)}
     return Search(
-        candidates=(best, *others),
+        candidates=(best, *sorted(rivals.values(), key=lambda c: -c.utility)),
         states=all_states(graph),
         nodes=tree(graph, values, lines[0].states),
         branches=_branches(graph, chain, lines[0]),
@@ -83,6 +83,28 @@ def _main_line(graph: ImaginedGraph, chain: Chain, root: int) -> _Line:
 
 def _actions(graph: ImaginedGraph, chain: Chain, line: _Line) -> tuple[int, ...]:
     return tuple(int(graph.pairs.action[chain.pair[node]]) for node in line.nodes)
+
+
+def _candidates(graph: ImaginedGraph, chain: Chain, lines: list[_Line]) -> list[Candidate]:
+    """Return what each line's root is worth, with the line's actions."""
+    ways = [_actions(graph, chain, line) for line in lines]
+    distinct = np.array(sorted({action for way in ways for action in way}), dtype=np.int64)
+    worth, chance = chain.worth(graph, distinct)
+    return [
+        _candidate(graph, way, worth[line.root], _step_probabilities(line, way, distinct, chance))
+        for line, way in zip(lines, ways, strict=True)
+    ]
+
+
+def _without_dearest(graph: ImaginedGraph, chain: Chain, line: _Line) -> list[Candidate]:
+    """Return the best course that never takes the line's dearest action, solved on a coarse grid of the limits."""
+    pairs, taken = graph.pairs, chain.pair[line.nodes]
+    dearest = pairs.action[taken[np.lexsort((-pairs.hours[taken], -pairs.cost[taken]))[0]]]
+    limits = limits_for(graph, RIVAL_CELLS, RIVAL_CELLS)
+    blank = np.zeros((len(graph), limits.width))
+    values = induct(graph, limits, blank, banned=pairs.action == dearest, tolerance=1e-4)
+    other = follow(graph, values, limits)
+    return _candidates(graph, other, [_main_line(graph, other, int(other.roots[0]))])
 
 
 def _candidate(

@@ -12,17 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from wmagent.domain.types import Facts, Goal
-from wmagent.evals.closed_loop import Replanning, closed_loop, random_worth
+from wmagent.evals.closed_loop import Replanning, closed_loop, handed_over, random_worth
 from wmagent.evals.goals import behaviour_questions, goal_errors, interval_coverage, planner_questions
 from wmagent.evals.latency import plan_latency
 from wmagent.evals.learned import learned
 from wmagent.evals.measure import versions
 from wmagent.evals.outcomes import key_of, legal_pairs, outcome_errors
 from wmagent.evals.summary import summarise
+from wmagent.evals.tight import tightened
 from wmagent.latent.protocols import Budget
 from wmagent.model.controls import Controlled, Mode
 
 log = logging.getLogger(__name__)
+
+Cases = list[tuple[Facts, Goal]]
 
 # mode, whether the control keeps the model's own legality
 CONTROLS: tuple[tuple[Mode, bool], ...] = (
@@ -37,8 +40,9 @@ CONTROLS: tuple[tuple[Mode, bool], ...] = (
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is asked. `starts` first states are used for the real model, `control_starts` for each control;
-    `simulations` is what one decision of the closed loop may imagine."""
+    """How much is asked. `handed_over` first states are used for plans carried out as they are; for replanning,
+    `starts` for the real model and `control_starts` for each control; `simulations` is what one of its decisions
+    may imagine."""
 
     world: str = "contract-approval"
     transitions: int = 20_000
@@ -47,7 +51,8 @@ class Settings:
     planner: str = "best-first"
     questions: int = 300
     intervals: int = 200
-    starts: int = 3
+    handed_over: int = 8
+    starts: int = 2
     control_starts: int = 1
     simulations: int = 500
     plans: int = 40
@@ -110,7 +115,7 @@ class _Seed:
         found["intervals"] = self._timed("intervals", lambda: interval_coverage(agent, some, self.seed))
         cases = self._cases(self.settings.plans)
         found["latency"] = self._timed("latency", lambda: plan_latency(agent, cases, self.settings.threads))
-        found["closed_loop"] = self._closed_loop(search)
+        found["success"] = self._success(search)
         return found
 
     def _timed(self, name: str, part: Callable[[], Any]) -> Any:
@@ -140,45 +145,56 @@ class _Seed:
         rest = self.settings.questions - half
         return asked + planner_questions(self.model, search, starts, goals, self.oracle, rest, self.seed)
 
-    def _cases(self, n: int) -> list[tuple[Facts, Goal]]:
+    def _cases(self, n: int) -> Cases:
         """Return n (first state, goal) pairs, every goal in turn, first states as the world draws them."""
         goals = self.world.goals()
         return [(self.world.initial(50_000 + 100 * self.seed + i), goals[i % len(goals)]) for i in range(n)]
 
-    def _closed_loop(self, search: Any) -> dict[str, Any]:
+    def _success(self, search: Any) -> dict[str, dict[str, Any]]:
+        """Return the worth of plans per way of using them and control, on shipped goals and on tight ones."""
         starts = self._starts()
         order = random.Random(self.seed).sample(range(len(starts)), len(starts))
-        chosen = [starts[i] for i in order[: max(self.settings.starts, self.settings.control_starts)]]
+        chosen = [starts[i] for i in order]
         sample = random.Random(self.seed).sample(self.training, min(400, len(self.training)))
         reference = self.model.observe([row.before.facts for row in sample])
-        found: dict[str, Any] = {}
-        for mode, keep in CONTROLS:
-            dynamics = Controlled(self.model, mode, self.seed, reference, keep)
-            size = self.settings.starts if mode == "real" else self.settings.control_starts
-            cases = [(start, goal) for start in chosen[:size] for goal in self.world.goals()]
-            policies: list[Replanning] = []
-
-            def make(goal: Goal, dynamics: Controlled = dynamics, made: list[Replanning] = policies) -> Replanning:
-                legal, budget = self.world.legal, Budget(self.settings.simulations)
-                made.append(Replanning(dynamics, self.model.observe, search, goal, legal, self.seed, budget))
-                return made[-1]
-
-            name = f"{mode}, own legality" if keep else mode
-            rows = self._timed(name, lambda cases=cases, make=make: closed_loop(make, self.oracle, cases))
-            decisions = sum(policy.decisions for policy in policies)
-            refusals = sum(policy.refusals for policy in policies)
-            found[name] = {"rows": rows, "decisions": decisions, "refused": refusals, "n": len(rows)}
-        control_cases = [(s, g) for s in chosen[: self.settings.control_starts] for g in self.world.goals()]
-        legal, optimal = self.world.legal, self.oracle.optimal
-        found["random"] = {
-            "n": len(control_cases),
-            "rows": [
-                {
-                    "goal": goal.words,
-                    "worth": random_worth(self.oracle, legal, start, goal, self.seed),
-                    "optimal": optimal(start, goal).probability,
-                }
-                for start, goal in control_cases
-            ],
-        }
+        found: dict[str, dict[str, Any]] = {}
+        for tight in (False, True):
+            which = "tight goals" if tight else "shipped goals"
+            many = self._goals_from(chosen[: self.settings.handed_over], tight)
+            few = self._goals_from(chosen[: self.settings.starts], tight)
+            handed, replanned = f"handed over, {which}", f"replanned, {which}"
+            found[handed], found[replanned] = {}, {}
+            for mode, keep in CONTROLS:
+                dynamics = Controlled(self.model, mode, self.seed, reference, keep)
+                name = f"{mode}, own legality" if keep else mode
+                asked = (dynamics, self.model.observe, search, self.oracle, many, self.seed)
+                rows = self._timed(f"{handed}, {name}", lambda asked=asked: handed_over(*asked))
+                found[handed][name] = {"n": len(rows), "rows": rows}
+                size = len(few) if mode == "real" else self.settings.control_starts * len(self.world.goals())
+                found[replanned][name] = self._replanned(f"{replanned}, {name}", dynamics, search, few[:size])
+            found[replanned]["random"] = {"n": len(few), "rows": [self._random(start, goal) for start, goal in few]}
         return found
+
+    def _goals_from(self, starts: Sequence[Facts], tight: bool) -> Cases:
+        """Return the reachable (start, goal) cases, with the goals as shipped or with the least time."""
+        cases = [(start, goal) for start in starts for goal in self.world.goals()]
+        if not tight:
+            return cases
+        found = [(start, tightened(self.oracle, start, goal)) for start, goal in cases]
+        return [(start, goal) for start, goal in found if goal is not None]
+
+    def _replanned(self, name: str, dynamics: Controlled, search: Any, cases: Cases) -> dict[str, Any]:
+        policies: list[Replanning] = []
+
+        def make(goal: Goal) -> Replanning:
+            legal, budget = self.world.legal, Budget(self.settings.simulations)
+            policies.append(Replanning(dynamics, self.model.observe, search, goal, legal, self.seed, budget))
+            return policies[-1]
+
+        rows = self._timed(name, lambda: closed_loop(make, self.oracle, cases))
+        decisions, refused = sum(p.decisions for p in policies), sum(p.refusals for p in policies)
+        return {"n": len(rows), "rows": rows, "decisions": decisions, "refused": refused}
+
+    def _random(self, start: Facts, goal: Goal) -> dict[str, Any]:
+        worth = random_worth(self.world, start, goal, self.seed)
+        return {"goal": goal.words, "worth": worth, "optimal": self.oracle.optimal(start, goal).probability}

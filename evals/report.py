@@ -52,7 +52,7 @@ def contract_markdown(result: Mapping[str, Any]) -> str:
         rows.append(
             [name, row["mean"], ", ".join(shown(x) for x in row["per_seed"]), row.get("interval"), row["target"]]
         )
-    head = ("measure", "mean", "per seed", "95 % interval", "must reach")
+    head = ("measure", "mean", "per seed", "95 % interval", "n", "must reach")
     settings = table(("setting", "value"), list(result["settings"].items()))
     return f"{table(head, rows)}\n\nSeeds {result['seeds']}.\n\n{settings}"
 
@@ -103,9 +103,10 @@ def contract_plot(result: Mapping[str, Any], path: Path) -> Path:
         axis.plot([0, 1], [0, 1], color="0.6", linewidth=0.8)
         axis.set(xlabel=labels[0], ylabel=labels[1])
     axes[0].legend(frameon=False)
-    loop = {k: v for k, v in result["summary"].items() if k.startswith("plan success")}
-    axes[2].barh([name.split(", ", 1)[1] for name in loop], [row["mean"] for row in loop.values()], color="0.4")
-    axes[2].set(xlabel="plan success / optimal", xlim=(0, 1.05))
+    wanted = "success / optimal, handed over, tight goals, "
+    loop = {name.removeprefix(wanted): row for name, row in result["summary"].items() if name.startswith(wanted)}
+    axes[2].barh(list(loop), [row["mean"] for row in loop.values()], color="0.4")
+    axes[2].set(xlabel="success / optimal, handed-over plans, tight goals", xlim=(0, 1.05))
     axes[2].invert_yaxis()
     return _save(figure, path)
 

@@ -35,30 +35,30 @@ def summarise(per_seed: Sequence[Mapping[str, Any]]) -> dict[str, object]:
         values = [value for seed in per_seed if (value := _at(seed, path)) is not None]
         if values:
             rows[name] = {"mean": float(np.mean(values)), "per_seed": values, "target": target}
-    rows.update(_closed_loop(per_seed))
+    for family in dict.fromkeys(name for seed in per_seed for name in seed.get("success", {})):
+        rows.update(_success([seed["success"][family] for seed in per_seed], family))
     return rows
 
 
-def _closed_loop(per_seed: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+def _success(per_seed: Sequence[Mapping[str, Any]], family: str) -> dict[str, object]:
     """Return success and success relative to the optimum per control, with bootstrap 95 % intervals over cases."""
     rows: dict[str, object] = {}
-    names = list(dict.fromkeys(name for seed in per_seed for name in seed.get("closed_loop", {})))
-    for name in names:
-        cases = [row for seed in per_seed for row in seed["closed_loop"][name]["rows"]]
+    for name in per_seed[0]:
+        cases = [row for seed in per_seed for row in seed[name]["rows"]]
         worth, best = (np.array([case[key] for case in cases]) for key in ("worth", "optimal"))
         draws = bootstrap_weights([str(i) for i in range(len(cases))], 1000, 0)
         ratios = (draws @ worth) / np.maximum(draws @ best, 1e-12)
-        seeds = [seed["closed_loop"][name]["rows"] for seed in per_seed]
-        rows[f"plan success / optimal, {name}"] = {
-            "mean": float(worth.sum() / best.sum()),
-            "per_seed": [sum(r["worth"] for r in s) / sum(r["optimal"] for r in s) for s in seeds],
+        seeds = [seed[name]["rows"] for seed in per_seed]
+        target = ">= 0.98" if name == "real" and family.startswith("replanned") else ""
+        rows[f"success / optimal, {family}, {name}"] = {
+            "mean": float(worth.sum() / max(best.sum(), 1e-12)),
+            "per_seed": [sum(r["worth"] for r in s) / max(sum(r["optimal"] for r in s), 1e-12) for s in seeds],
             "interval": [float(x) for x in np.percentile(ratios, [2.5, 97.5])],
             "success": float(worth.mean()),
             "n": len(cases),
-            "target": ">= 0.98" if name == "real" else "",
+            "target": target,
         }
-    if {"real", "shuffled"} <= set(names):
-        rows["points between real and shuffled"] = _gap(per_seed)
+    rows[f"points real - shuffled, {family}"] = _gap(per_seed)
     return rows
 
 
@@ -66,8 +66,8 @@ def _gap(per_seed: Sequence[Mapping[str, Any]]) -> dict[str, object]:
     """Return 100 x the difference of success on the cases that both were asked."""
     seeds = []
     for seed in per_seed:
-        shuffled = seed["closed_loop"]["shuffled"]["rows"]
-        real = seed["closed_loop"]["real"]["rows"][: len(shuffled)]
+        shuffled = seed["shuffled"]["rows"]
+        real = seed["real"]["rows"][: len(shuffled)]
         seeds.append(100 * float(np.mean([a["worth"] - b["worth"] for a, b in zip(real, shuffled, strict=True)])))
     return {"mean": float(np.mean(seeds)), "per_seed": seeds, "target": ">= 30"}
 

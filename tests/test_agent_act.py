@@ -55,6 +55,14 @@ def test_time_that_passed_counts_against_the_deadline() -> None:
     assert episode.goal.deadline == 72
 
 
+def test_money_that_was_spent_counts_against_the_budget() -> None:
+    model = review_model()
+    environment = ScriptedEnvironment(model, choices=[0, 1, 1])
+    episode = Agent(model).act("approved without a hold for under 330", REVIEW_START, environment)
+    # 310 of 330 are spent when the first negotiation brings nothing: another 200 is too much, so it is rushed
+    assert done(episode) == ["submit", "legal_review", "negotiate", "rush"]
+
+
 def test_a_refused_action_is_not_tried_again_in_the_same_facts() -> None:
     model = review_model()
 
@@ -345,3 +353,16 @@ def test_acting_in_a_simulated_world() -> None:
     assert episode.status in ("reached", "ended", "hopeless")
     assert [deed.error for deed in episode.deeds] == [None] * len(episode.deeds)
     assert episode.deeds == again.deeds
+
+
+def test_every_step_in_a_simulated_world_draws_anew() -> None:
+    class Seeds:
+        def step(self, state: list[int], action: Action, seed: int) -> Step[list[int]]:
+            return Step([*state, seed])
+
+        def observe(self, state: list[int]) -> Observation:
+            return Observation({"last": state[-1]})
+
+    environment, other = WorldEnvironment(Seeds(), [], seed=1), WorldEnvironment(Seeds(), [], seed=2)
+    drawn = [env.execute(Action("go"), {}).state["last"] for env in (environment, environment, other, other)]
+    assert len(set(drawn)) == 4

@@ -79,6 +79,14 @@ def test_outside_experience_no_number_is_given_unless_forced() -> None:
     assert any("outside recorded experience" in warning for warning in forced.warnings)
 
 
+def test_actions_that_are_not_allowed_are_skipped_and_need_no_experience() -> None:
+    agent = Agent(review_model(cases={"negotiate": 0}))
+    answer = agent.what_if(REVIEW_START, actions=["approve", "submit", "negotiate", "rush"], until="approved")
+    assert answer.probability == pytest.approx(0.5)
+    assert answer.support == "observed"
+    assert len(answer.evidence) == 2
+
+
 def test_what_ifs_over_exact_dynamics_equal_the_oracle() -> None:
     world = load("contract-approval")
     oracle, start = world.oracle(), world.observe(world.initial(1)).facts

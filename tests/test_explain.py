@@ -81,6 +81,24 @@ def test_wrong_numbers_and_names_are_not_entailed(plan: Plan, kind: str) -> None
         assert not entailed(wrong, plan), claim
 
 
+def test_what_is_done_otherwise_belongs_to_its_step(plan: Plan) -> None:
+    claim = next(c for c in TemplateExplainer().explain(plan).claims if c.key == "otherwise")
+    assert entailed(claim, plan)
+    assert not entailed(replace(claim, step=0), plan)
+    assert not entailed(replace(claim, after="rush"), plan)
+    assert not entailed(replace(claim, before="hold becomes placed"), plan)
+
+
+def test_an_outcome_that_changes_nothing_is_said() -> None:
+    start = {**REVIEW_START, "status": "in review", "legal review": "changes requested"}
+    plan = Agent(review_model()).plan("approved without a hold", start)
+    explanation = TemplateExplainer().explain(plan)
+    assert (
+        "If step 1 turns out otherwise: legal review stays changes requested (25 %); then negotiate" in explanation.text
+    )
+    assert check_claims(read_claims(explanation.text)[0], plan)[1] == ()
+
+
 def test_unsupported_claims_are_dropped_and_counted(plan: Plan) -> None:
     good = Claim("step", "submit", 0, after="submit")
     bad = Claim("change", "hold becomes placed (was none, 100 %)", 0, "hold", "none", "placed", 1.0)

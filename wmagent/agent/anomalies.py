@@ -22,7 +22,7 @@ def find_anomalies(
     method: Method = "alpha",
     every: bool = False,
 ) -> list[Anomaly]:
-    """Return flagged transitions, the most surprising first (`every`: all, in their order).
+    """Return flagged transitions, the unknown and the most surprising first (`every`: all, in their order).
 
     A p-value is the share of held-out transitions at least as surprising. Method "alpha" flags p <= alpha, so
     about a share alpha of normal transitions is flagged too. Method "fdr" (Benjamini-Hochberg) instead keeps the
@@ -40,7 +40,7 @@ def find_anomalies(
     found = [_anomaly(i, t, s, cut) for i, (t, s) in enumerate(zip(transitions, scores, strict=True))]
     if every:
         return found
-    return sorted((a for a in found if a.flagged), key=lambda a: (a.p_value, -a.surprise, a.index))
+    return sorted((a for a in found if a.flagged), key=lambda a: (not a.note, a.p_value, -a.surprise, a.index))
 
 
 def _anomaly(index: int, transition: Transition, score: Scored, cut: float) -> Anomaly:

@@ -192,7 +192,7 @@ class ScriptedWorldModel:
     def _score(self, transition: Transition) -> ScriptedScore:
         strange = [key for key in transition.after.facts if key not in self.domains]
         if strange:
-            return ScriptedScore(math.inf, 0.0, unknown=tuple(strange))
+            return ScriptedScore(math.inf, 1.0, unknown=tuple(strange))
         outcomes = list(self.rules[transition.action](transition.before.facts))
         p = sum(o.probability for o in outcomes if dict(o.facts) == dict(transition.after.facts))
         if p > 0:

@@ -11,7 +11,7 @@ import numpy as np
 
 from wmagent.planning.fit import fitted_worth
 from wmagent.planning.graph import UNSEEN, ImaginedGraph
-from wmagent.planning.induction import STOP, Values, induct, limits_for
+from wmagent.planning.induction import STOP, Values, compile_layers, induct, limits_for
 from wmagent.planning.novelty import Novelty
 
 PATIENCE, PATIENCE_LEAST = 0.2, 24  # how long novelty may still surprise a search that has little left to gain
@@ -75,7 +75,9 @@ class Explorer:
         """Return per state the chance of getting there x what it could still gain (s,)."""
         graph, limits = self.graph, self.limits
         blank = np.zeros((len(graph), limits.width))
-        self._known = induct(graph, limits, blank, sweeps=self.curiosity.sweeps, start=self._known, choose=False).value
+        layers, sweeps = compile_layers(graph, limits), self.curiosity.sweeps
+        known = induct(graph, limits, blank, layers=layers, sweeps=sweeps, start=self._known, choose=False)
+        self._known = known.value
         tried = (graph.pair_of != UNSEEN).any(1)
         dead = graph.known & ~graph.legal.any(1)
         if self.curiosity.frontier is None:
@@ -83,7 +85,7 @@ class Explorer:
         else:
             hope = np.full_like(self._known, self.curiosity.frontier)
         hope[tried | dead] = 0.0
-        hopeful = induct(graph, limits, hope, sweeps=self.curiosity.sweeps, start=self._known)
+        hopeful = induct(graph, limits, hope, layers=layers, sweeps=sweeps, start=self._known)
         reach, cell = self._spread(hopeful, prior)
         return reach * np.maximum(1.0 - hopeful.value[np.arange(len(graph)), cell], 0.02)
 

@@ -15,7 +15,7 @@ import numpy as np
 from wmagent.latent.protocols import Branch, Candidate, Latent, Search, SearchNode
 from wmagent.planning.chain import HOURS, WON, Chain, follow
 from wmagent.planning.graph import ImaginedGraph
-from wmagent.planning.induction import STOP, Limits, Values, induct, limits_for
+from wmagent.planning.induction import STOP, Limits, Values, compile_layers, induct, limits_for
 from wmagent.planning.objective import utility
 
 LONGEST, NOTICEABLE, LARGEST_TREE, RIVAL_CELLS = 60, 0.02, 160, 16
@@ -102,7 +102,8 @@ def _without_dearest(graph: ImaginedGraph, chain: Chain, line: _Line) -> list[Ca
     dearest = pairs.action[taken[np.lexsort((-pairs.hours[taken], -pairs.cost[taken]))[0]]]
     limits = limits_for(graph, RIVAL_CELLS, RIVAL_CELLS)
     blank = np.zeros((len(graph), limits.width))
-    values = induct(graph, limits, blank, banned=pairs.action == dearest, tolerance=1e-4)
+    layers = compile_layers(graph, limits, pairs.action == dearest)
+    values = induct(graph, limits, blank, layers=layers, tolerance=1e-4)
     other = follow(graph, values, limits)
     return _candidates(graph, other, [_main_line(graph, other, int(other.roots[0]))])
 

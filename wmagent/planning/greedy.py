@@ -16,7 +16,7 @@ from wmagent.latent.protocols import Budget, Dynamics, Latent, Objective, Search
 from wmagent.planning.best_first import late
 from wmagent.planning.extract import extract
 from wmagent.planning.graph import UNSEEN, ImaginedGraph
-from wmagent.planning.induction import induct, limits_for
+from wmagent.planning.induction import compile_layers, induct, limits_for
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ class Greedy:
                 waiting = np.concatenate([waiting, np.array(fresh, dtype=np.int64)])
             limits = limits_for(graph, self.time_cells)
             banned = ~np.isin(np.arange(len(graph.pairs.state)), chosen)
-            values = induct(graph, limits, np.zeros((len(graph), limits.width)), banned=banned)
+            values = induct(
+                graph, limits, np.zeros((len(graph), limits.width)), layers=compile_layers(graph, limits, banned)
+            )
             return extract(graph, values, limits, self, began)
 
 

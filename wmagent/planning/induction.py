@@ -65,14 +65,31 @@ class Values:
 
 
 @dataclass(frozen=True)
-class _Layer:
-    """Pairs of states of one depth: slices into the lines, grouped by pair and by state."""
+class Layer:
+    """The pairs of the states of one depth: lines grouped by pair, pairs grouped by state.
 
-    lines: slice
+    A line reads the window of values that begins at `base`, times `weight`; a pair costs `price`.
+    """
+
+    base: np.ndarray
+    weight: np.ndarray
     pair_starts: np.ndarray
     pairs: np.ndarray
+    price: np.ndarray
     state_starts: np.ndarray
     states: np.ndarray
+
+    def backup(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the worth of the pairs (pairs, width) and of the states' best pairs (states, width)."""
+        worth = np.add.reduceat(windows[self.base] * self.weight, self.pair_starts, 0) - self.price
+        return worth, np.maximum.reduceat(worth, self.state_starts, 0)
+
+    def choice(self, worth: np.ndarray, best: np.ndarray) -> np.ndarray:
+        """Return the first best pair per state and cell, STOP where none is worth anything."""
+        counts = np.diff(np.append(self.state_starts, len(self.pairs)))
+        tied = worth >= np.repeat(best, counts, 0) - 1e-12
+        rank = np.where(tied, np.arange(len(self.pairs))[:, None], len(self.pairs) - 1)
+        return np.where(best > 0, self.pairs[np.minimum.reduceat(rank, self.state_starts, 0)], STOP)
 
 
 def induct(
@@ -80,48 +97,39 @@ def induct(
     limits: Limits,
     frontier: np.ndarray,
     *,
+    layers: tuple[Layer, ...] | None = None,
     sweeps: int = 200,
     tolerance: float = 1e-7,
-    banned: np.ndarray | None = None,
     start: np.ndarray | None = None,
     choose: bool = True,
 ) -> Values:
     """Compute values from below (loops cannot feed on themselves) and the greedy policy.
 
-    `frontier` (s, width) is what states without an imagined action are taken to be worth; `banned` (p,) bool are
-    pairs that may not be chosen; `start` (rows, width) are lower bounds of the first states to begin with.
+    `frontier` (s, width) is what states without an imagined action are taken to be worth; `layers` come from
+    `compile_layers` (by default of all pairs); `start` (rows, width) are lower bounds of the first states to begin
+    with; `choose=False` leaves the policy out.
     """
-    width, pad = limits.width, limits.width + limits.row
+    width, pad, real = limits.width, limits.width + limits.row, limits.real
+    layers = compile_layers(graph, limits) if layers is None else layers
     value = np.zeros((len(graph), pad + width))
-    value[:, pad:] = frontier * limits.real
-    value[graph.goal, pad:] = limits.real
+    value[:, pad:] = frontier * real
+    value[graph.goal, pad:] = real
     value[graph.forbidden] = 0.0
-    usable = ~graph.pairs.useless if banned is None else ~(graph.pairs.useless | banned)
-    base, weight, price, layers = _compile(graph, limits, usable, pad)
-    windows = np.lib.stride_tricks.sliding_window_view(value.reshape(-1), width)
-    done = 0
     for layer in layers:
         value[layer.states, pad:] = 0.0
     if start is not None:
         value[: len(start), pad:] = np.maximum(value[: len(start), pad:], start)
-    while done < sweeps:
-        done += 1
-        change = 0.0
+    windows = np.lib.stride_tricks.sliding_window_view(value.reshape(-1), width)
+    done, change = 0, np.inf
+    while done < sweeps and change >= tolerance:
+        done, change = done + 1, 0.0
         for layer in layers:
-            _, best = _backup(windows, base, weight, price, layer)
-            best = np.maximum(best, 0.0) * limits.real
-            change = max(change, float(np.abs(best - value[layer.states, pad:]).max(initial=0.0)))
+            best = np.maximum(layer.backup(windows)[1], 0.0) * real
+            change = max(change, float(np.abs(best - value[layer.states, pad:]).max()))
             value[layer.states, pad:] = best
-        if change < tolerance:
-            break
     choice = np.full((len(graph), width), STOP, dtype=np.int64)
     for layer in layers if choose else ():
-        worth, best = _backup(windows, base, weight, price, layer)
-        counts = np.diff(np.append(layer.state_starts, len(layer.pairs)))
-        tied = worth >= np.repeat(best, counts, 0) - 1e-12
-        rank = np.where(tied, np.arange(len(layer.pairs))[:, None], len(layer.pairs))
-        picked = layer.pairs[np.minimum.reduceat(rank, layer.state_starts, 0)]
-        choice[layer.states] = np.where(best > 0, picked, STOP)
+        choice[layer.states] = layer.choice(*layer.backup(windows))
     return Values(value[:, pad:], choice, done)
 
 
@@ -136,22 +144,13 @@ def step_price(graph: ImaginedGraph) -> np.ndarray:
     )
 
 
-def _backup(
-    windows: np.ndarray, base: np.ndarray, weight: np.ndarray, price: np.ndarray, layer: _Layer
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the worth of the layer's pairs (pairs, width) and of its states' best pairs (states, width)."""
-    rows = windows[base[layer.lines]] * weight[layer.lines, None]
-    worth = np.add.reduceat(rows, layer.pair_starts, 0) - price[layer.pairs, None]
-    return worth, np.maximum.reduceat(worth, layer.state_starts, 0)
-
-
-def _compile(
-    graph: ImaginedGraph, limits: Limits, usable: np.ndarray, pad: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[_Layer]]:
-    """Return lines (where their value window begins, their weight), the pairs' prices, and layers, deepest first.
+def compile_layers(graph: ImaginedGraph, limits: Limits, banned: np.ndarray | None = None) -> tuple[Layer, ...]:
+    """Return what `induct` sweeps, deepest states first, without the pairs `banned` (p,) bool.
 
     What leads straight back to its state at no expense is solved here: the pair is repeated until it leads elsewhere.
     """
+    usable = ~graph.pairs.useless if banned is None else ~(graph.pairs.useless | banned)
+    pad = limits.width + limits.row
     edges, pairs = graph.edges, graph.pairs
     edge, shift, weight = duration_lines(edges.durations, graph.durations, limits.time)
     kept = usable[edges.pair[edge]]
@@ -175,27 +174,25 @@ def _compile(
         spent[~again],
         weight[~again] / leaves[pair[~again]],
     )
-    order = np.lexsort((pair, pairs.state[pair], -graph.depth[pairs.state[pair]]))
-    pair, following, weight = pair[order], following[order], weight[order]
+    depth = graph.depth[pairs.state[pair]]
+    order = np.lexsort((pair, pairs.state[pair], -depth))
+    pair, following, weight, depth = pair[order], following[order], weight[order, None], depth[order]
     base = following * (pad + limits.width) + pad - np.minimum(spent[order], pad)
-    return base, weight, step_price(graph) / leaves, _layers(graph, pair)
-
-
-def _layers(graph: ImaginedGraph, pair: np.ndarray) -> list[_Layer]:
-    """Group sorted lines by the depth of their state."""
-    if not len(pair):
-        return []
-    state = graph.pairs.state[pair]
-    depth = graph.depth[state]
-    cuts = np.concatenate([[0], np.nonzero(np.diff(depth))[0] + 1, [len(pair)]])
+    price, state = (step_price(graph) / leaves)[:, None], pairs.state[pair]
     layers = []
-    for low, high in itertools.pairwise(cuts):
-        mine = pair[low:high]
-        pair_starts = np.concatenate([[0], np.nonzero(np.diff(mine))[0] + 1])
-        owners = state[low:high][pair_starts]
-        state_starts = np.concatenate([[0], np.nonzero(np.diff(owners))[0] + 1])
-        layers.append(_Layer(slice(low, high), pair_starts, mine[pair_starts], state_starts, owners[state_starts]))
-    return layers
+    for low, high in itertools.pairwise([0, *_starts(depth)[1:].tolist(), len(pair)] if len(pair) else []):
+        pair_starts = _starts(pair[low:high])
+        mine, owners = pair[low:high][pair_starts], state[low:high][pair_starts]
+        state_starts = _starts(owners)
+        layers.append(
+            Layer(base[low:high], weight[low:high], pair_starts, mine, price[mine], state_starts, owners[state_starts])
+        )
+    return tuple(layers)
+
+
+def _starts(sorted_: np.ndarray) -> np.ndarray:
+    """Return where each run of equal numbers begins."""
+    return np.concatenate([[0], np.nonzero(sorted_[1:] != sorted_[:-1])[0] + 1])
 
 
 def _level(grid: Grid, left: np.ndarray) -> np.ndarray:

@@ -101,7 +101,7 @@ def count_flops(call: Callable[[], object]) -> int:
             pairs *= size
         return 2 * pairs * (depth + value[-1])
 
-    fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
+    fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     with torch.no_grad(), FlopCounterMode(display=False, custom_mapping={fused: attention}) as counter:
         call()
     return counter.get_total_flops()

@@ -20,7 +20,8 @@ def rows(cases: int) -> list[Transition]:
     """Three switches; `flip i` works unless the guard is up; every case is a walk of six steps."""
     found = []
     for case in range(cases):
-        state: dict[str, Value] = {f"s{i}": bool((case >> i) & 1) for i in range(3)} | {"guard": case % 4 == 0}
+        state: dict[str, Value] = {"guard": case % 4 == 0}
+        state.update({f"s{i}": bool((case >> i) & 1) for i in range(3)})
         for step in range(6):
             action = Action("flip", {"which": (case + step * step) % 3})
             after = dict(state)

@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     kinds = parser.add_subparsers(dest="what", required=True)
     contract = kinds.add_parser("contract", parents=[shared], help="a learned model against a world's exact oracle")
     _world_options(contract)
-    amounts = {"questions": 300, "intervals": 200, "handed-over": 8, "starts": 2, "control-starts": 1, "plans": 40}
+    amounts = {"questions": 300, "intervals": 100, "handed-over": 8, "starts": 2, "control-starts": 1, "plans": 40}
     amounts |= {"threads": 2, "simulations": 500}
     for option, default in amounts.items():
         contract.add_argument(f"--{option}", type=int, default=default)

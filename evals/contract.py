@@ -50,7 +50,7 @@ class Settings:
     text: str = "auto"
     planner: str = "best-first"
     questions: int = 300
-    intervals: int = 200
+    intervals: int = 100
     handed_over: int = 8
     starts: int = 2
     control_starts: int = 1

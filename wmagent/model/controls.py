@@ -127,25 +127,24 @@ class Controlled:
 
     def _average(self, latent: Latent, action: Tensor) -> Prediction:
         found = [self._habits[index] for index in action.tolist()]
-        b, k = len(found), max(len(habit.probs) for habit in found)
-        m = len(self.duration_values)
-        device = latent.z.device
-        probs, done, durations = (torch.zeros(*shape, device=device) for shape in ((b, k), (b, k), (b, k, m)))
-        durations[..., 0] = 1.0
+        b, k, device = len(found), max(len(habit.probs) for habit in found), latent.z.device
         following = latent.repeat(k)
-        z, codes = following.z.clone(), following.codes.clone()
-        for row, habit in enumerate(found):
+        z, codes = following.z.clone().view(b, k, *latent.z.shape[1:]), following.codes.clone().view(b, k, -1)
+        probs, done = (torch.zeros(b, k, device=device) for _ in range(2))
+        durations = torch.zeros(b, k, len(self.duration_values), device=device)
+        durations[..., 0] = 1.0
+        for index in action.unique().tolist():
+            rows, habit = (action == index).nonzero()[:, 0], self._habits[index]
             size = len(habit.probs)
-            probs[row, :size], done[row, :size] = habit.probs, habit.done
-            durations[row, :size] = habit.durations
+            probs[rows, :size], done[rows, :size], durations[rows, :size] = habit.probs, habit.done, habit.durations
             for outcome, changes in enumerate(habit.changes):
                 for slot, code, vector in changes:
-                    codes[row * k + outcome, slot] = code
-                    z[row * k + outcome, slot] = vector
+                    codes[rows, outcome, slot] = code
+                    z[rows, outcome, slot] = vector
         cost = torch.tensor([habit.cost for habit in found], device=device)
         return Prediction(
             probs=probs,
-            next=Latent(z, codes),
+            next=Latent(z.flatten(0, 1), codes.flatten(0, 1)),
             head_probs=probs[None],
             legal=torch.full((b,), ALLOWED, device=device),
             done=done,

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import wmagent
+import wmagent.agent
 
 
 def test_importing_loads_nothing_heavy() -> None:
@@ -21,6 +22,11 @@ def test_importing_loads_nothing_heavy() -> None:
 def test_every_public_name_exists(name: str) -> None:
     assert getattr(wmagent, name) is not None
     assert name in dir(wmagent)
+
+
+@pytest.mark.parametrize("name", wmagent.agent.__all__)
+def test_every_name_of_the_agent_exists(name: str) -> None:
+    assert getattr(wmagent.agent, name).__name__ == name
 
 
 def test_unknown_names_are_attribute_errors() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from wmagent.agent.agent import Agent
@@ -126,6 +128,7 @@ def test_anomalies_name_the_odd_fact(agent: Agent) -> None:
     assert (odd.index, odd.flagged, [fact.key for fact in odd.odd]) == (1, True, ["status"])
     assert (odd.odd[0].expected, odd.odd[0].seen) == ("in review", "approved")
     assert (unknown.index, unknown.note) == (2, "outside what the model knows: colour")
+    assert json.dumps(unknown.to_dict(), allow_nan=False)
     assert [a.flagged for a in agent.anomalies(log, every=True)] == [False, True, True]
     assert [a.index for a in agent.anomalies(log[:2], alpha=0.01, method="fdr")] == [1]
     assert agent.anomalies(log[:2], alpha=0.0005) == []

@@ -11,6 +11,7 @@ from wmagent.domain.answers import Anomaly
 from wmagent.domain.types import Transition
 from wmagent.errors import InputError
 
+IMPOSSIBLE = 1e6  # nats; stands for infinity, which JSON does not have
 Method = Literal["alpha", "fdr"]
 
 
@@ -48,7 +49,7 @@ def _anomaly(index: int, transition: Transition, score: Scored, cut: float) -> A
     return Anomaly(
         index=index,
         action=transition.action,
-        surprise=score.nll,
+        surprise=min(score.nll, IMPOSSIBLE),
         p_value=score.p_value,
         flagged=bool(score.unknown) or score.p_value <= cut,
         odd=tuple(score.odd),

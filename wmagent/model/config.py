@@ -21,6 +21,7 @@ class ModelConfig(BaseModel):
     outcomes: int | Literal["auto"] = Field(default="auto", description="outcomes k; auto counts them in the record")
     ensemble: int = Field(default=8, ge=1, description="heads of the outcome distribution, each on its own bootstrap")
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    drop_summary: float = Field(default=0.5, ge=0, le=1, description="share of rows that train without the summary")
     regularizer: Literal["none", "sigreg", "vicreg", "ema"] = Field(default="none", description="anti-collapse by name")
     regularizer_weight: float = Field(default=0.09, ge=0)
     rollout: int = Field(default=1, ge=1, description="steps of the rollout loss; 1 is one-step only")

@@ -34,6 +34,12 @@ class Memory:
     radius: float
     prototype_radius: float
 
+    def __post_init__(self) -> None:
+        first = torch.full((len(self.features),), len(self.pair))
+        first.scatter_reduce_(0, self.pair, torch.arange(len(self.pair)), "amin")
+        self._states, self._actions = self.before[first], self.action[first]
+        self._counts = torch.bincount(self.pair, minlength=len(self.features))
+
     @classmethod
     def build(
         cls,
@@ -63,21 +69,25 @@ class Memory:
 
     def similar(self, feature: Tensor, action: int, k: int) -> tuple[int, Tensor, Tensor]:
         """Return how many rows with the same action lie within the radius, and the k nearest: rows, distances."""
-        rows = (self.action == action).nonzero().squeeze(1)
-        if not len(rows):
-            return 0, rows, torch.zeros(0)
-        distances = (self.features - feature).norm(dim=-1)[self.pair[rows]]
-        nearest = distances.topk(min(k, len(rows)), largest=False)
-        return int((distances <= self.radius).sum()), rows[nearest.indices], nearest.values
+        pairs = (self._actions == action).nonzero().squeeze(1)
+        distances = (self.features[pairs] - feature).norm(dim=-1)
+        n = int(self._counts[pairs[distances <= self.radius]].sum())
+        order = distances.argsort()[:k]
+        rows = [(self.pair == pairs[i]).nonzero().squeeze(1)[:k] for i in order]
+        away = [distances[i].expand(len(found)) for i, found in zip(order, rows, strict=True)]
+        empty = torch.zeros(0)
+        return n, torch.cat([empty.long(), *rows])[:k], torch.cat([empty, *away])[:k]
 
     def support(self, before: Tensor, slots: Sequence[int], feature: Tensor, action: int) -> Support:
         """Return whether exactly this (state, action) was recorded often, something near was, or neither."""
         index = torch.tensor(slots, dtype=torch.long)
-        same_state = (self.before[:, index] == before[index]).all(1)
-        same = int((same_state & (self.action == action)).sum())
-        if same >= OBSERVED_ROWS and same >= OBSERVED_SHARE * int(same_state.sum()):
+        same_state = (self._states[:, index] == before[index]).all(1)
+        same = int(self._counts[same_state & (self._actions == action)].sum())
+        if same >= OBSERVED_ROWS and same >= OBSERVED_SHARE * int(self._counts[same_state].sum()):
             return "observed"
-        return "interpolated" if self.similar(feature, action, 1)[0] else "extrapolated"
+        pairs = self._actions == action
+        near = (self.features[pairs] - feature).norm(dim=-1) <= self.radius
+        return "interpolated" if near.any() else "extrapolated"
 
 
 def distinct_pairs(before: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:

@@ -84,7 +84,7 @@ class Predictor(nn.Module):
     def __init__(self, config: ModelConfig, durations: int) -> None:
         super().__init__()
         d = config.width
-        self.ensemble = config.ensemble
+        self.ensemble, self.drop_summary = config.ensemble, config.drop_summary
         blocks = [Block(d, config.heads, config.expand, config.dropout) for _ in range(config.layers)]
         self.trunk, self.last = nn.ModuleList(blocks[:-1]), blocks[-1]
         self.situation = nn.Linear(2 * d, d)
@@ -98,12 +98,19 @@ class Predictor(nn.Module):
 
     def forward(self, z: Tensor, summary: Tensor, action: Tensor, queries: Tensor) -> Context:
         """Slots z (b, n, d), summaries (b, 2 d), action latents (b, d), indices of the slots that can change (q,)."""
-        condition = action + self.situation(summary)
+        condition = action + self._situation(summary)
         for block in self.trunk:
             z = block(z, condition)
         pooled = torch.cat([F.layer_norm(z, z.shape[-1:]).mean(1), action], -1)
         slots = self.last(z, condition, queries)
         return Context(F.layer_norm(slots, slots.shape[-1:]), condition, pooled)
+
+    def _situation(self, summary: Tensor) -> Tensor:
+        """The summary's part of the condition; while training some rows do without, so that attention learns too."""
+        situation = self.situation(summary)
+        if self.training and self.drop_summary:
+            situation = situation * (torch.rand(len(situation), 1, device=situation.device) >= self.drop_summary)
+        return situation
 
     def choices(self, context: Context, outcomes: Tensor, mask: Tensor) -> Tensor:
         """Return logits (h, b, k) of outcomes with latents (b, k, d), by comparison; `mask` (b, k) says which exist."""

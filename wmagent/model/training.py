@@ -75,6 +75,7 @@ class Trainer:
         for step in range(start, self.config.steps):
             for group in self.optimizer.param_groups:
                 group["lr"] = self.config.learning_rate * _schedule(step, self.config)
+            torch.manual_seed(self.seed * 1_000_003 + step)  # what is dropped depends on the step, not on the history
             batch = self.batch(step)[rank::world]
             with accelerator.autocast():
                 losses = model(batch, weights[:, batch], step)

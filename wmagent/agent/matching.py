@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from wmagent.agent.phrases import spoken, stems
@@ -11,6 +13,7 @@ from wmagent.domain.types import Action, canonical
 from wmagent.errors import InputError, unknown
 
 ACCEPT, MARGIN = 0.6, 0.1  # share of common words from which an action is meant, and its lead over others
+UNHEARD = 1.0  # weight of a word that no action has
 ALONE = 0.55  # text similarity that suffices where too few words are shared
 
 
@@ -53,35 +56,51 @@ def _alike(said: str, model: Acting) -> tuple[Action, ...]:
     """Return the action whose words are closest; InputError when it is unclear which."""
     heard = [part for part in stems(said) if part not in STOP]
     names = list(dict.fromkeys(action.name for action in model.actions))
-    scored = sorted(((_overlap(heard, action), action) for action in model.actions), key=lambda pair: -pair[0])
+    rare = _rarity(model.actions)
+    scored = sorted(((_overlap(heard, action, rare), action) for action in model.actions), key=lambda pair: -pair[0])
     if not scored:
         raise unknown("action", said, [])
     best = scored[0][0]
-    close = [action for score, action in scored if score >= best - MARGIN]
-    if best < ACCEPT:
-        sentences = [_sentence(action) for action in model.actions]
-        likeness = sorted(zip(model.similarity(said, sentences), model.actions, strict=True), key=lambda p: -p[0])
-        if likeness[0][0] < ALONE:
+    whole = [action for action in model.actions if heard and set(heard) <= set(stems(_sentence(action)))]
+    if whole:
+        top = max(_overlap(heard, action, rare) for action in whole)
+        close = [action for action in whole if _overlap(heard, action, rare) >= top - MARGIN]
+    elif best >= ACCEPT:
+        close = _most_similar(said, [action for score, action in scored if score >= best - MARGIN], model, CLEAR / 2)
+    else:
+        close = _most_similar(said, model.actions, model, CLEAR, ALONE)
+        if not close:
             raise unknown("action", said, names)
-        close = [action for score, action in likeness if score >= likeness[0][0] - CLEAR]
-    elif len(close) > 1 and not all(_contains(action, heard) for action in close):
-        likeness = model.similarity(said, [_sentence(action) for action in close])
-        lead = max(likeness)
-        close = [action for action, score in zip(close, likeness, strict=True) if score >= lead - CLEAR / 2]
     if len({action.name for action in close}) > 1:
         raise InputError(f"{said!r} can mean {', '.join(repr(a.label()) for a in close[:8])}; give one label")
     return tuple(close)
 
 
-def _contains(action: Action, heard: Sequence[str]) -> bool:
-    return set(heard) <= set(stems(_sentence(action)))
+def _most_similar(
+    said: str, actions: Sequence[Action], model: Acting, margin: float, least: float = -1.0
+) -> list[Action]:
+    """Return the actions within `margin` of the most similar text; none where even that is below `least`."""
+    if len(actions) == 1 and least < 0:
+        return list(actions)
+    likeness = model.similarity(said, [_sentence(action) for action in actions])
+    lead = max(likeness)
+    return [a for a, like in zip(actions, likeness, strict=True) if like >= lead - margin] if lead >= least else []
 
 
-def _overlap(heard: Sequence[str], action: Action) -> float:
-    """Return the F-measure of common stems between what was said and an action's name and arguments."""
+def _overlap(heard: Sequence[str], action: Action, rare: Mapping[str, float]) -> float:
+    """Return the F-measure of common stems, by their rarity, between what was said and an action's words."""
     parts = {part for part in stems(_sentence(action)) if part not in STOP}
-    common = len(parts & set(heard))
-    return 2 * common / (len(parts) + len(set(heard))) if common else 0.0
+    mine, theirs = (sum(rare.get(part, UNHEARD) for part in group) for group in (set(heard), parts))
+    common = sum(rare.get(part, UNHEARD) for part in parts & set(heard))
+    return 2 * common / (mine + theirs) if common else 0.0
+
+
+def _rarity(actions: Sequence[Action]) -> dict[str, float]:
+    """Return how telling each stem is: common ones ("contract" in a contract world) tell little."""
+    names = {action.name for action in actions}
+    counts = Counter(part for name in names for part in set(stems(name)))
+    counts.update(part for action in actions for part in {*stems(_sentence(action))} - {*stems(action.name)})
+    return {part: math.log(1 + len(names) / count) for part, count in counts.items()}
 
 
 def _sentence(action: Action) -> str:

@@ -29,6 +29,7 @@ class BestFirst:
     fit on their facts says, or `frontier` where given. A batch is at least `batch` pairs, or `growth` x what was
     imagined so far. `uniform` is the prior's share for legal actions that recorded behaviour would not take. The
     search ends early when what all open states could still gain, by the chance of getting there, is below `enough`.
+    Outcomes less likely than `least` under every head are not followed.
     """
 
     batch: int = 32
@@ -39,7 +40,8 @@ class BestFirst:
     temper: float = 0.5
     explore_cells: int = 16
     sweeps: int = 2
-    enough: float = 0.005
+    enough: float = 0.015
+    least: float = 0.003
     time_cells: int = 64
     alternatives: int = 3
     name: str = "best-first"
@@ -57,7 +59,7 @@ class BestFirst:
         began = time.perf_counter()
         budget = budget or Budget()
         with torch.no_grad():
-            graph = ImaginedGraph(model, start, objective, prior)
+            graph = ImaginedGraph(model, start, objective, prior, self.least)
             explorer = Explorer(graph, self._curiosity())
             while graph.imagined < budget.simulations and not late(began, budget):
                 count = max(self.batch, int(self.growth * graph.imagined))

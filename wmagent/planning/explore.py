@@ -14,7 +14,7 @@ from wmagent.planning.graph import UNSEEN, ImaginedGraph
 from wmagent.planning.induction import STOP, Values, compile_layers, induct, limits_for
 from wmagent.planning.novelty import Novelty
 
-PATIENCE, PATIENCE_LEAST = 0.2, 24  # how long novelty may still surprise a search that has little left to gain
+PATIENCE, PATIENCE_LEAST = 0.1, 24  # how long novelty may still surprise a search that has little left to gain
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ Knows the graph and the policy; must not know how they were found.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -173,26 +172,13 @@ def _first_pairs(graph: ImaginedGraph, values: Values, limits: Limits, count: in
     return tuple(pair for value, pair in sorted(worth)[:count] if value < 0)
 
 
-def _along(graph: ImaginedGraph, line: Sequence[int]) -> tuple[np.ndarray, list[int]]:
-    """Return the parent edge of every state, with the line's states hung one below the other, and which these are."""
-    edges, parent, moved = graph.edges, graph.parent.copy(), []
-    for here, following in itertools.pairwise(line):
-        ways = np.nonzero((edges.next == following) & (graph.pairs.state[edges.pair] == here))[0]
-        if following in (0, here, *moved) or not len(ways):
-            continue
-        parent[following] = ways[edges.prob[ways].argmax()]
-        moved.append(int(following))
-    return parent, moved
-
-
 def tree(graph: ImaginedGraph, values: Values, line: Sequence[int]) -> tuple[SearchNode, ...]:
-    """Return the likeliest part of what was imagined as a tree: every state under the edge that first led to it,
-    those of the main line under the edge by which the line gets there."""
+    """Return the likeliest part of what was imagined as a tree: every state under the edge that first led to it."""
     edges, pairs, n = graph.edges, graph.pairs, len(graph)
-    parent_edge, moved = _along(graph, line)
+    parent_edge = graph.parent
     reach, visits = np.zeros(n), np.ones(n, dtype=np.int64)
     reach[0] = 1.0
-    for state in dict.fromkeys([*moved, *range(1, n)]):  # after the line, parents are imagined before their children
+    for state in range(1, n):  # a parent is always imagined before its children
         reach[state] = reach[pairs.state[edges.pair[parent_edge[state]]]] * edges.prob[parent_edge[state]]
     np.add.at(visits, pairs.state, 1)
     value = values.value.max(1)

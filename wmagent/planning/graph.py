@@ -69,12 +69,22 @@ class Edges:
 
 
 class ImaginedGraph:
-    """What one search has imagined so far. Row 0 is the start; `imagined` counts transitions asked of the model."""
+    """What one search has imagined so far. Row 0 is the start; `imagined` counts transitions asked of the model.
 
-    def __init__(self, model: Dynamics, start: Latent, objective: Objective, prior: Tensor | None = None) -> None:
+    Outcomes that neither the mean nor any head gives more than `least` are dropped and the others renormalised.
+    """
+
+    def __init__(
+        self,
+        model: Dynamics,
+        start: Latent,
+        objective: Objective,
+        prior: Tensor | None = None,
+        least: float = MIN_OUTCOME,
+    ) -> None:
         if len(start) != 1:
             raise InputError(f"plan from one state, not {len(start)}")
-        self.model, self.objective = model, objective
+        self.model, self.objective, self.least = model, objective, least
         self.n_actions = len(model.actions)
         self.durations = model.duration_values.detach().cpu().numpy().astype(np.float64)
         self.imagined = 0
@@ -207,7 +217,7 @@ class ImaginedGraph:
         self.imagined += len(states)
         probs = prediction.probs.detach().cpu().numpy().astype(np.float64)
         heads = prediction.head_probs.detach().cpu().numpy().astype(np.float64)
-        pair, outcome = np.nonzero(np.maximum(probs, heads.max(0)) > MIN_OUTCOME)
+        pair, outcome = np.nonzero(np.maximum(probs, heads.max(0)) > self.least)
         flat = pair * probs.shape[1] + outcome
         first_pair = len(self._pair["state"].rows)
         n_edges = np.bincount(pair, minlength=len(states))

@@ -109,9 +109,10 @@ def evidence(model: WorldModel, facts: Facts, action: Action | str, k: int) -> E
     assert model.memory is not None
     memory, index = model.memory, model.action_index(action)
     latent = model.observe(facts, strict=False)
-    _, _, features = model.marginals(latent, torch.tensor([index]))
-    n, rows, distances = memory.similar(features[0], index, k)
-    support = memory.support(latent.codes[0], model.vocabulary.active, features[0], index)
+    with torch.inference_mode():
+        feature = model.context(latent.z, torch.tensor([index])).pooled[0]
+    n, rows, distances = memory.similar(feature, index, k)
+    support = memory.support(latent.codes[0], model.vocabulary.active, feature, index)
     label = model.actions[index].label()
     cases = tuple(
         Case(memory.cases[row], label, distance / memory.radius, _changes(model, row))

@@ -253,7 +253,9 @@ def test_rollout_loss_trains_through_imagined_steps() -> None:
             row = Observation({"status": before}), Action(action), Observation({"status": after})
             walk.append(Transition(*row, case=f"case {i}"))
     metrics: list[dict[str, float]] = []
-    WorldModel.learn(walk, config=config, text="learned", progress=lambda p: metrics.append(p.metrics) if p.metrics else None)
+    WorldModel.learn(
+        walk, config=config, text="learned", progress=lambda p: metrics.append(p.metrics) if p.metrics else None
+    )
     assert metrics[-1]["rollout"] < metrics[0]["rollout"]
 
 

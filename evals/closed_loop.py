@@ -22,9 +22,10 @@ class Replanning:
     """A policy: plan from the observed facts with the time that is left, do the first step; decisions are remembered.
 
     Time left is rounded down to whole fifths of the deadline when asking the planner, so that decisions repeat; the
-    rounded policy is what is evaluated. An action that the world refuses is struck out and the next
-    best is taken: first the other candidates' first steps, then what recorded behaviour usually does. That is also
-    what is done where the planner sees no way to the goal. Every control gets the same treatment.
+    rounded policy is what is evaluated. First choice is the best candidate's first step, then the other candidates',
+    then (also where the planner sees no way to the goal) what recorded behaviour usually does. An action that the
+    world refuses costs nothing here and the next choice is taken; `firm` stops there instead. Every control gets the
+    same treatment.
     """
 
     dynamics: Dynamics
@@ -39,23 +40,29 @@ class Replanning:
     refusals: int = 0
     imagined: int = 0
     milliseconds: float = 0.0
-    _known: dict[FactKey, dict[float, Action | None]] = field(default_factory=dict, repr=False)
+    _known: dict[FactKey, dict[float, tuple[Action, ...]]] = field(default_factory=dict, repr=False)
 
     def __call__(self, facts: Facts, elapsed: float) -> Action | None:
         """Return what to do, or None where the world allows nothing."""
+        return self._allowed(facts, self.choices(facts, elapsed))
+
+    def again(self, facts: Facts, elapsed: float) -> Action | None:
+        """Return the same from the decision with the most similar time left; plan only where nothing was decided."""
+        return self._allowed(facts, self.choices(facts, elapsed, similar=True))
+
+    def choices(self, facts: Facts, elapsed: float, similar: bool = False) -> tuple[Action, ...]:
+        """Return the actions in the order in which they would be tried."""
         left = self._left(elapsed)
         known = self._known.setdefault(key_of(facts), {})
+        if similar and known:
+            return known[min(known, key=lambda other: abs(other - left) if other != left else 0.0)]
         if left not in known:
             known[left] = self._decide(facts, left)
         return known[left]
 
-    def again(self, facts: Facts, elapsed: float) -> Action | None:
-        """Return what was decided in these facts with the most similar time left; plan only where nothing was."""
-        left = self._left(elapsed)
-        known = self._known.get(key_of(facts))
-        if not known:
-            return self(facts, elapsed)
-        return known[min(known, key=lambda other: abs(other - left) if other != left else 0.0)]
+    def _allowed(self, facts: Facts, choices: tuple[Action, ...]) -> Action | None:
+        allowed = {action.label() for action in self.legal(facts)}
+        return next((action for action in choices if action.label() in allowed), None)
 
     def _left(self, elapsed: float) -> float:
         if self.goal.deadline is None:
@@ -63,12 +70,12 @@ class Replanning:
         part = self.goal.deadline / self.parts
         return math.floor((self.goal.deadline - elapsed) / part + 1e-9) * part
 
-    def _decide(self, facts: Facts, left: float) -> Action | None:
+    def _decide(self, facts: Facts, left: float) -> tuple[Action, ...]:
         from wmagent.planning import objective_for
 
         allowed = {action.label() for action in self.legal(facts)}
         if not allowed:
-            return None
+            return ()
         self.decisions += 1
         start = self.observe(facts)
         goal = self.goal if math.isinf(left) else replace(self.goal, deadline=left)
@@ -77,12 +84,24 @@ class Replanning:
         self.milliseconds += search.milliseconds
         planned = [c.actions[0] for c in search.candidates if c.actions and c.probability > 1e-6]
         usual = self.dynamics.behaviour(start)[0].argsort(descending=True).tolist()
-        for index in [*planned, *usual]:
-            action = self.dynamics.actions[index]
-            if action.label() in allowed:
-                return action
-            self.refusals += 1
-        return None
+        order = tuple(self.dynamics.actions[index] for index in dict.fromkeys([*planned, *usual]))
+        self.refusals += order[0].label() not in allowed
+        return order
+
+
+@dataclass(frozen=True)
+class Firm:
+    """The same policy with its first choice only: where the world refuses that one, the case ends there."""
+
+    policy: Replanning
+
+    def __call__(self, facts: Facts, elapsed: float) -> Action | None:
+        """Return the first choice if the world allows it, else None."""
+        return self.policy._allowed(facts, self.policy.choices(facts, elapsed)[:1])
+
+    def again(self, facts: Facts, elapsed: float) -> Action | None:
+        """Return the same from the decision with the most similar time left."""
+        return self.policy._allowed(facts, self.policy.choices(facts, elapsed, similar=True)[:1])
 
 
 @dataclass(frozen=True)
@@ -136,14 +155,16 @@ def closed_loop(
     cases: Sequence[tuple[Facts, Goal]],
     rare: float = 5e-3,
 ) -> list[dict[str, Any]]:
-    """Return per (start, goal): the exact worth of the replanning policy and of the optimal one."""
+    """Return per (start, goal) the exact worth of the replanning policy, of its first choices, and of the optimum."""
     policies: dict[Goal, Replanning] = {}
     rows = []
     for start, goal in cases:
         policy = policies.setdefault(goal, make(goal))
         worth = policy_worth(oracle, start, policy, goal, rare)
+        firm = policy_worth(oracle, start, Firm(policy), goal, rare).probability
         best = oracle.optimal(start, goal).probability
-        rows.append({"goal": goal.words, "worth": worth.probability, "optimal": best, "open": worth.open})
+        found = {"goal": goal.words, "worth": worth.probability, "firm": firm, "optimal": best, "open": worth.open}
+        rows.append(found)
     return rows
 
 
@@ -158,8 +179,9 @@ def handed_over(
 ) -> list[dict[str, Any]]:
     """Return per (start, goal) the exact worth of the best plan's actions carried out in order, nothing replanned.
 
-    Steps that are not allowed when their turn comes are skipped (`Oracle.plan_value`). Where the planner sees no
-    way to the goal, all actions in the order of recorded behaviour, twice over, stand in; under every control.
+    Steps that are not allowed when their turn comes are skipped (`Oracle.plan_value`); what a plan would do where a
+    step turns out differently is left out, so this is a lower bound of a plan's worth. Where the planner sees no way
+    to the goal there is no plan, which is worth nothing.
     """
     from wmagent.planning import objective_for
 
@@ -169,7 +191,6 @@ def handed_over(
         search = planner.plan(dynamics, latent, objective_for(goal), seed=seed, budget=budget)
         best = search.candidates[0] if search.candidates else None
         chosen = list(best.actions) if best is not None and best.probability > 1e-6 else []
-        chosen = chosen or dynamics.behaviour(latent)[0].argsort(descending=True).tolist() * 2
         truth = oracle.plan_value(start, [dynamics.actions[index] for index in chosen], goal)
         said = best.probability if best is not None else None
         optimal = oracle.optimal(start, goal).probability

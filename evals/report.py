@@ -103,10 +103,10 @@ def contract_plot(result: Mapping[str, Any], path: Path) -> Path:
         axis.plot([0, 1], [0, 1], color="0.6", linewidth=0.8)
         axis.set(xlabel=labels[0], ylabel=labels[1])
     axes[0].legend(frameon=False)
-    wanted = "success / optimal, handed over, tight goals, "
+    wanted = "success / optimal, replanned, tight goals, a refusal ends it, "
     loop = {name.removeprefix(wanted): row for name, row in result["summary"].items() if name.startswith(wanted)}
     axes[2].barh(list(loop), [row["mean"] for row in loop.values()], color="0.4")
-    axes[2].set(xlabel="success / optimal, handed-over plans, tight goals", xlim=(0, 1.05))
+    axes[2].set(xlabel="success / optimal: tight goals, a refusal ends it", xlim=(0, 1.05))
     axes[2].invert_yaxis()
     return _save(figure, path)
 

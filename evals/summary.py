@@ -36,39 +36,44 @@ def summarise(per_seed: Sequence[Mapping[str, Any]]) -> dict[str, object]:
         if values:
             rows[name] = {"mean": float(np.mean(values)), "per_seed": values, "target": target}
     for family in dict.fromkeys(name for seed in per_seed for name in seed.get("success", {})):
-        rows.update(_success([seed["success"][family] for seed in per_seed], family))
+        parts = [seed["success"][family] for seed in per_seed]
+        rows.update(_success(parts, family, "worth"))
+        if all("firm" in row for part in parts for row in part["real"]["rows"]):
+            rows.update(_success(parts, f"{family}, a refusal ends it", "firm"))
     return rows
 
 
-def _success(per_seed: Sequence[Mapping[str, Any]], family: str) -> dict[str, object]:
-    """Return success and success relative to the optimum per control, with bootstrap 95 % intervals over cases."""
+def _success(per_seed: Sequence[Mapping[str, Any]], family: str, measure: str) -> dict[str, object]:
+    """Return success (`measure` of the rows), also relative to the optimum, with bootstrap 95 % intervals over cases."""
     rows: dict[str, object] = {}
     for name in per_seed[0]:
         cases = [row for seed in per_seed for row in seed[name]["rows"]]
-        worth, best = (np.array([case[key] for case in cases]) for key in ("worth", "optimal"))
+        if any(measure not in row for row in cases):
+            continue
+        worth, best = (np.array([case[key] for case in cases]) for key in (measure, "optimal"))
         draws = bootstrap_weights([str(i) for i in range(len(cases))], 1000, 0)
         ratios = (draws @ worth) / np.maximum(draws @ best, 1e-12)
         seeds = [seed[name]["rows"] for seed in per_seed]
         target = ">= 0.98" if name == "real" and family.startswith("replanned") else ""
         rows[f"success / optimal, {family}, {name}"] = {
             "mean": float(worth.sum() / max(best.sum(), 1e-12)),
-            "per_seed": [sum(r["worth"] for r in s) / max(sum(r["optimal"] for r in s), 1e-12) for s in seeds],
+            "per_seed": [sum(r[measure] for r in s) / max(sum(r["optimal"] for r in s), 1e-12) for s in seeds],
             "interval": [float(x) for x in np.percentile(ratios, [2.5, 97.5])],
             "success": float(worth.mean()),
             "n": len(cases),
             "target": target,
         }
-    rows[f"points real - shuffled, {family}"] = _gap(per_seed)
+    rows[f"points real - shuffled, {family}"] = _gap(per_seed, measure)
     return rows
 
 
-def _gap(per_seed: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+def _gap(per_seed: Sequence[Mapping[str, Any]], measure: str) -> dict[str, object]:
     """Return 100 x the difference of success on the cases that both were asked."""
     seeds = []
     for seed in per_seed:
         shuffled = seed["shuffled"]["rows"]
         real = seed["real"]["rows"][: len(shuffled)]
-        seeds.append(100 * float(np.mean([a["worth"] - b["worth"] for a, b in zip(real, shuffled, strict=True)])))
+        seeds.append(100 * float(np.mean([a[measure] - b[measure] for a, b in zip(real, shuffled, strict=True)])))
     return {"mean": float(np.mean(seeds)), "per_seed": seeds, "target": ">= 30"}
 
 

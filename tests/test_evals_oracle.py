@@ -155,6 +155,23 @@ def test_replanning_on_the_true_table_is_optimal_and_none_is_not(
     none = closed_loop(lambda goal: replanning(Controlled(table, "none"), table, world, goal), oracle, cases)
     assert all(0.0 <= row["worth"] <= row["optimal"] + 1e-9 for row in none)
     assert sum(row["worth"] for row in none) < sum(row["worth"] for row in real)
+    assert [row["firm"] for row in real] == [row["worth"] for row in real]  # the truth is never refused
+
+
+def test_a_refusal_may_be_free_or_the_end(world: Any, oracle: Any, starts: list[Facts], table: TabularDynamics) -> None:
+    class Stubborn(Controlled):
+        """Sees no way to the goal, and believes that opening is what everybody does."""
+
+        def behaviour(self, latent: Any) -> Any:
+            import torch
+
+            likes = torch.tensor([float(action.name == "open") for action in self.actions])
+            return likes.expand(len(latent), -1)
+
+    cases = [(starts[0], world.goals()[1])]  # the lock is shut: opening is refused
+    rows = closed_loop(lambda goal: replanning(Stubborn(table, "none"), table, world, goal), oracle, cases)
+    assert rows[0]["firm"] == 0.0
+    assert rows[0]["worth"] > 0.1
 
 
 def test_a_refused_action_is_struck_out_and_decisions_are_remembered(
@@ -176,7 +193,7 @@ def test_handed_over_plans_are_worth_what_the_oracle_says(
     assert all(row["worth"] <= row["optimal"] + 1e-9 for row in real)
     assert all(row["worth"] > 0.5 for row in real)
     none = handed_over(Controlled(table, "none"), table.observe, planner("best-first"), oracle, cases)
-    assert all(row["worth"] > 0.0 for row in none)  # behaviour stands in, twice over
+    assert [row["worth"] for row in none] == [0.0] * len(cases)  # no way is seen, so there is no plan
 
 
 def test_random_choice_is_the_floor(world: Any, oracle: Any, starts: list[Facts]) -> None:

@@ -78,7 +78,10 @@ class Contracts:
 
     def plan(self, agent: Agent, seed: int) -> tuple[Plan, Facts]:
         """Plan for the goal from a large contract with custom wording and a known partner."""
+        from wmagent.latent.protocols import Budget
+
         start = self._start()
+        agent.plan(self.goal, start, budget=Budget(simulations=1))  # so that the plan shown is timed warm
         return agent.plan(self.goal, start, seed=seed), start
 
     def skipped(self, plan: Plan) -> Action | None:

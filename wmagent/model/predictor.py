@@ -62,10 +62,10 @@ class Block(nn.Module):
         else:
             asking = normed
         b, n, d = normed.shape
-        q = self.query(asking).view(b, -1, self.heads, d // self.heads).transpose(1, 2)
+        q = self.query(asking).view(b, x.shape[1], self.heads, d // self.heads).transpose(1, 2)
         k, v = self.key_value(normed).view(b, n, 2, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
         dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout).transpose(1, 2).reshape(b, -1, d)
+        mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout).transpose(1, 2).reshape(x.shape)
         x = x + (1 + gate1) * F.dropout(self.out(mixed), self.dropout, self.training)
         hidden = F.gelu(self.up(_modulate(x, shift2, scale2)), approximate="tanh")
         return x + (1 + gate2) * F.dropout(self.down(hidden), self.dropout, self.training)

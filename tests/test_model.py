@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -270,3 +273,34 @@ def test_unknown_preset_and_setting_are_errors() -> None:
         WorldModel.learn(tickets(10), preset="smal")
     with pytest.raises(ValueError, match="colour"):
         ModelConfig(colour="red")  # type: ignore[call-arg]
+
+
+# nothing is drawn per row, so that how rows are shared out makes (nearly) no difference
+PLAIN = TINY.model_copy(update={"steps": 40, "drop_summary": 0.0, "ensemble": 1})
+SHARED_LEARNING = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from test_model import PLAIN, tickets
+from wmagent.model.world_model import WorldModel
+model = WorldModel.learn(tickets(300), config=PLAIN, text="learned")
+model.save(sys.argv[1])
+"""
+
+
+def test_two_processes_learn_one_model(tmp_path: Path) -> None:
+    script = tmp_path / "shared_learning.py"
+    script.write_text(SHARED_LEARNING)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone", str(script)]
+    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run(
+        [*launch, str(tmp_path / "both.wm"), str(Path(__file__).parent)],
+        check=True, capture_output=True, timeout=300, env=environment,
+    )  # fmt: skip
+    both = weights(WorldModel.load(tmp_path / "both.wm"))
+    alone = weights(WorldModel.learn(tickets(300), config=PLAIN, text="learned"))
+    start = weights(WorldModel.learn(tickets(300), config=PLAIN.model_copy(update={"steps": 1}), text="learned"))
+    assert (alone - both).norm() < 0.1 * (alone - start).norm()
+
+
+def weights(model: WorldModel) -> torch.Tensor:
+    return torch.cat([value.flatten() for value in model.network.state_dict().values()])

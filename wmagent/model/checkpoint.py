@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.distributed as dist
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
@@ -73,6 +74,8 @@ class _Words(BaseModel):
 def save(model: WorldModel, path: Path) -> None:
     """Write the folder beside `path`, then move it into place; an older model there is replaced as a whole."""
     assert model.memory is not None
+    if dist.is_available() and dist.is_initialized() and dist.get_rank() > 0:
+        return  # of several processes that learned together, the first one saves
     if path.exists() and not (path / "config.json").exists():
         raise CheckpointError(f"{path} exists and is not a world model; choose another place or remove it")
     path.parent.mkdir(parents=True, exist_ok=True)

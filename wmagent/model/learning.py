@@ -144,7 +144,7 @@ def _held_out(model: WorldModel, rows: Rows, out: Tensor) -> tuple[Tensor, Tenso
     choices, joints = [], []
     for index in out.split(CHUNK):
         part = rows.take(index)
-        context = model.context(words.values[torch.arange(len(words.values)), part.before], part.action)
+        context = model.context(words.states(part.before), part.action)
         change = model.network.predictor.change(context, words.outcomes[part.action])
         now, then = part.before[:, dynamic], part.after[:, dynamic]
         read = slot_log_probs(change, words.values[dynamic], words.mask[dynamic], now, then)

@@ -25,6 +25,10 @@ class Words:
     outcomes: Tensor
     possible: Tensor
 
+    def states(self, codes: Tensor) -> Tensor:
+        """Return the slot latents (b, n, d) of value codes (b, n) of the slots that vary."""
+        return self.values[torch.arange(len(self.values), device=codes.device), codes]
+
 
 class Network(nn.Module):
     """Everything with weights."""
@@ -46,7 +50,7 @@ class Network(nn.Module):
     def losses(self, words: Words, dynamic: Tensor, rows: Rows, weights: Tensor, targets: Words) -> dict[str, Tensor]:
         """Return the one-step losses of a batch; `weights` (h, b) are bootstrap weights, `dynamic` (q,) indexes the
         slots that can change, `targets` are the words that predictions are compared with."""
-        z = words.values[torch.arange(len(words.values)), rows.before]
+        z = words.states(rows.before)
         summary = self.summary(z)
         context, change = self.step(z, summary, words, dynamic, rows)
         choice = self.predictor.choices(context, words.outcomes[rows.action], words.possible[rows.action])
@@ -78,7 +82,7 @@ class Network(nn.Module):
         steps[0] are rows, steps[i] the rows that followed them. Between steps the latent is the expected one under
         the recorded outcome, so gradients flow through the whole rollout.
         """
-        z = words.values[torch.arange(len(words.values)), steps[0].before]
+        z = words.states(steps[0].before)
         total = z.new_zeros(())
         candidates, mask = words.values[dynamic], words.mask[dynamic]
         for i, rows in enumerate(steps):

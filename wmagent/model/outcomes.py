@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wmagent.model.tables import FactTable, Rows
+from wmagent.model.tables import FactTable, OnDevice, Rows
 
 Signature = tuple[tuple[int, int], ...]  # (slot, new value) of the changed slots
 MAX_OUTCOMES = 12
 
 
 @dataclass
-class Codebook:
+class Codebook(OnDevice):
     """`features` (a, k, w) describe each action's outcomes in the text backend's space, `mask` (a, k) says which
     exist; with one outcome everywhere the features are zero and the model is deterministic."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -16,8 +17,16 @@ Embed = Callable[[Sequence[str]], Tensor]
 MAX_DURATIONS = 32
 
 
+class OnDevice:
+    """A dataclass of tensors that moves between devices as a whole."""
+
+    def to(self, device: torch.device) -> Self:
+        """Return the same tensors on another device."""
+        return type(self)(**{name: getattr(self, name).to(device) for name in self.__dataclass_fields__})  # type: ignore[attr-defined]
+
+
 @dataclass
-class FactTable:
+class FactTable(OnDevice):
     """Text features of every known value of every active slot, padded to the longest slot.
 
     `values` (n, v, w) centred and normalised per slot, `mask` (n, v), `keys` (n, w), `actions` (a, w).
@@ -68,7 +77,7 @@ def duration_grid(durations: Sequence[float]) -> Tensor:
 
 
 @dataclass
-class Rows:
+class Rows(OnDevice):
     """Recorded transitions as tensors of N rows; `following` is the row of the same case's next step, or -1."""
 
     before: Tensor  # (N, n) codes of active slots

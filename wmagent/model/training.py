@@ -63,9 +63,10 @@ class Trainer:
         from accelerate import Accelerator
 
         accelerator = Accelerator(mixed_precision=self.config.mixed_precision)
+        self._move(accelerator.device)
+        weights = self._bootstrap()
         self.optimizer = _optimizer(self.network, self.config)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
-        weights = self._bootstrap()
         self.target = EMATarget(self.network.interface) if self.config.regularizer == "ema" else None
         start = self._resume()
         self.network.train()
@@ -95,9 +96,15 @@ class Trainer:
                 last_save = time.monotonic()
         self.network.load_state_dict(self.average)
         self.network.eval()
+        self._move(torch.device("cpu"))
         with torch.no_grad():
             words = self.network.words(self.table, self.codebook)
         return metrics | collapse_meters(words.values[words.mask])
+
+    def _move(self, device: torch.device) -> None:
+        self.network.to(device)
+        self.table, self.codebook, self.rows = self.table.to(device), self.codebook.to(device), self.rows.to(device)
+        self.dynamic = self.dynamic.to(device)
 
     def batch(self, step: int) -> Tensor:
         """Return the row indices of a step: a fresh permutation per epoch, seeded by (seed, epoch)."""
@@ -106,13 +113,15 @@ class Trainer:
         per_epoch = n // size
         epoch, place = divmod(step, per_epoch)
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-        return torch.randperm(n, generator=generator)[place * size : (place + 1) * size]
+        order = torch.randperm(n, generator=generator)
+        return order[place * size : (place + 1) * size].to(self.dynamic.device)
 
     def _bootstrap(self) -> Tensor:
         """Poisson(1) weights of every row for every ensemble head, (h, N): the online bootstrap."""
         generator = torch.Generator().manual_seed(self.seed + 17)
         shape = (self.config.ensemble, len(self.rows))
-        return torch.poisson(torch.ones(shape), generator=generator) if self.config.ensemble > 1 else torch.ones(shape)
+        drawn = torch.poisson(torch.ones(shape), generator=generator) if self.config.ensemble > 1 else torch.ones(shape)
+        return drawn.to(self.dynamic.device)
 
     def _follow(self, step: int) -> None:
         decay = min(self.config.average, (1 + step) / (10 + step))
@@ -128,6 +137,8 @@ class Trainer:
         assert self.folder is not None
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.items()}
+        if self.target is not None:
+            tensors |= {f"target.{k}": v for k, v in self.target.module.state_dict().items()}
         for name, parameter in self.network.named_parameters():
             for key, value in self.optimizer.state[parameter].items():
                 tensors[f"optimizer.{name}.{key}"] = value if value.dim() else value.reshape(1)
@@ -147,14 +158,19 @@ class Trainer:
             return 0
         tensors = read_tensors(self.folder / f"step-{saved['step']}.safetensors")
         self.network.load_state_dict({k: tensors[f"network.{k}"] for k in self.network.state_dict()})
-        self.average = {k: tensors[f"average.{k}"] for k in self.average}
+        self.average = {k: tensors[f"average.{k}"].to(v.device) for k, v in self.average.items()}
+        if self.target is not None:
+            self.target.module.load_state_dict(
+                {k.removeprefix("target."): v for k, v in tensors.items() if k.startswith("target.")}
+            )
         for name, parameter in self.network.named_parameters():
             prefix = f"optimizer.{name}."
             state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
             shapes = {"step": torch.Size([])}
             if state:
                 self.optimizer.state[parameter] = {
-                    k: v.reshape(shapes.get(k, parameter.shape)) for k, v in state.items()
+                    k: v.reshape(shapes.get(k, parameter.shape)).to("cpu" if k == "step" else parameter.device)
+                    for k, v in state.items()
                 }
         return int(saved["step"])
 
@@ -177,14 +193,14 @@ class _Losses(nn.Module):
         if config.rollout > 1:
             losses["rollout"] = config.rollout_weight * self._rollout(trainer, words, batch)
         if config.regularizer in ("sigreg", "vicreg"):
-            z = words.values[torch.arange(len(words.values)), rows.before].flatten(0, 1)
+            z = words.states(rows.before).flatten(0, 1)
             generator = torch.Generator(z.device).manual_seed(trainer.seed * 7919 + step)
             penalty = sigreg(z, 256, generator=generator) / len(z) if config.regularizer == "sigreg" else vicreg(z)
             losses[config.regularizer] = config.regularizer_weight * penalty
         return losses
 
     def _rollout(self, trainer: Trainer, words: Words, batch: Tensor) -> Tensor:
-        keep = torch.ones(len(batch), dtype=torch.bool)
+        keep = torch.ones(len(batch), dtype=torch.bool, device=batch.device)
         steps, index = [batch], batch
         for _ in range(trainer.config.rollout - 1):
             index = torch.where(index >= 0, trainer.rows.following[index.clamp(min=0)], -1)

@@ -44,7 +44,7 @@ def summarise(per_seed: Sequence[Mapping[str, Any]]) -> dict[str, object]:
 
 
 def _success(per_seed: Sequence[Mapping[str, Any]], family: str, measure: str) -> dict[str, object]:
-    """Return success (`measure` of the rows), also relative to the optimum, with bootstrap 95 % intervals over cases."""
+    """Return success (`measure` of the rows), also relative to the optimum, with bootstrap 95 % intervals."""
     rows: dict[str, object] = {}
     for name in per_seed[0]:
         cases = [row for seed in per_seed for row in seed[name]["rows"]]

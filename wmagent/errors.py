@@ -36,9 +36,15 @@ class CheckpointError(InputError):
     exit_code = 5
 
 
+def shortened(text: str, most: int = 80) -> str:
+    """Return a text cut to at most `most` characters, for messages that name what somebody gave."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def unknown(kind: str, given: str, known: Iterable[str], hint: str = "") -> InputError:
     """Return the error for an unknown name, with the closest known names in the message."""
     names = sorted(known)
+    given = shortened(given, 200)
     close = difflib.get_close_matches(given, names, n=3, cutoff=0.5)
     text = f"unknown {kind} {given!r}"
     if close:

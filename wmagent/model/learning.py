@@ -99,12 +99,12 @@ def calibrate(model: WorldModel, transitions: Sequence[Transition], held: Tensor
     model.memory = Memory.build(partial(_features, model), before, after, rows.action, cases, held, model.config.memory)
     probs, values, _ = _marginals(model, before[out], rows.action[out])
     model.held_out_nll = (-log_probs(model, before[out], after[out], rows.action[out], rows.legal[out])).sort().values
-    dynamic = torch.tensor(vocabulary.dynamic)
     marginal = torch.einsum("bk,bkqv->bqv", probs, values)
     confidence, read = marginal.max(-1)
-    then, now = after[out][:, dynamic], before[out][:, dynamic]
-    curve = calibration_curve(confidence.flatten(), (read == then).flatten())
-    exact = (read == then).all(1)
+    then, now = rows.after[out][:, model.dynamic], rows.before[out][:, model.dynamic]
+    right = (read == then) & (then != model.places.other[model.dynamic])  # naming no value is not naming the right one
+    curve = calibration_curve(confidence.flatten(), right.flatten())
+    exact = right.all(1)
     moved = (now != then).any(1)
     model.card = {
         "data": {

@@ -55,7 +55,7 @@ def _forecast(model: WorldModel, facts: Sequence[Facts], latent, action: Tensor)
             for p, h, d, row in merged.values()
         ]
         slots = {
-            model.slots[s]: dict(zip(model.vocabulary.raw[s], marginal[i][q], strict=False))
+            model.slots[s]: model.vocabulary.named_chances(s, marginal[i][q], given.get(model.slots[s]))
             for q, s in enumerate(model.vocabulary.dynamic)
         }
         ranked = tuple(sorted(outcomes, key=lambda o: -o.probability))
@@ -67,10 +67,12 @@ def log_probs(model: WorldModel, before: Tensor, after: Tensor, action: Tensor, 
     """Return (b,) log p of recorded results, and of their acceptance or refusal; codes (b, s) of all slots."""
     latent = model.latent(before)
     dynamic = list(model.vocabulary.dynamic)
+    places = model.places.take(model.dynamic)
     total = []
     for rows in torch.arange(len(action)).split(CHUNK):
         probs, values, _ = model.marginals(latent.take(rows), action[rows])
-        seen = after[rows][:, dynamic][:, None, :, None].expand(-1, probs.shape[1], -1, 1)
+        seen = places.then(before[rows][:, dynamic], after[rows][:, dynamic])
+        seen = seen[:, None, :, None].expand(-1, probs.shape[1], -1, 1)
         slots = values.gather(-1, seen).squeeze(-1).clamp(min=1e-9).log().sum(-1)
         facts = torch.logsumexp(probs.clamp(min=1e-12).log() + slots, -1)
         legal = model.legality(latent.take(rows)).gather(1, action[rows][:, None]).squeeze(1)
@@ -137,10 +139,13 @@ def _odd(model: WorldModel, t: Transition, before: Tensor, action: Tensor) -> tu
         was, seen = t.before.facts.get(key), t.after.facts.get(key)
         if key in expected:
             slot = model.vocabulary.slot_index(key)
-            p = expected[key][model.vocabulary.code(slot, seen)].item()
-            best = int(expected[key].argmax())
+            place = model.places.take(torch.tensor([model.vocabulary.active.index(slot)]))
+            then, now = (torch.tensor([[model.vocabulary.code(slot, value)]]) for value in (seen, was))
+            p = expected[key][int(place.then(now, then))].item()
+            chances = model.vocabulary.named_chances(slot, expected[key].tolist(), was)
+            best = max(chances, key=lambda value: chances[value])
             if p < ODD:
-                odd.append(OddFact(key, model.vocabulary.raw[slot][best], expected[key][best].item(), seen, p))
+                odd.append(OddFact(key, best, chances[best], seen, p))
         elif was != seen:
             rare = 1 / (model.n_transitions + 2)
             odd.append(OddFact(key, was, 1 - rare, seen, rare))

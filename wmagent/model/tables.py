@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from wmagent.domain.types import Transition
+from wmagent.model.places import Places
 from wmagent.model.vocabulary import Vocabulary, action_sentences, fact_sentence, words
 
 Embed = Callable[[Sequence[str]], Tensor]
@@ -27,7 +28,7 @@ class OnDevice:
 
 @dataclass
 class FactTable(OnDevice):
-    """Text features of every known value of every active slot, padded to the longest slot.
+    """Text features of every value that is told apart of every active slot, padded to the longest slot.
 
     `values` (n, v, w) centred and normalised per slot, `mask` (n, v), `keys` (n, w), `actions` (a, w).
     `centre` (n, w) is the mean over the training values, kept so that later values are placed the same way.
@@ -43,7 +44,8 @@ class FactTable(OnDevice):
     def build(cls, vocabulary: Vocabulary, embed: Embed, centre: Tensor | None = None) -> FactTable:
         """Embed each distinct sentence once."""
         slots = vocabulary.active
-        sentences = [[fact_sentence(vocabulary.slots[i], v) for v in vocabulary.values[i]] for i in slots]
+        known = [(vocabulary.slots[i], vocabulary.values[i][: vocabulary.told_apart(i)]) for i in slots]
+        sentences = [[fact_sentence(key, value) for value in values] for key, values in known]
         flat = embed([s for group in sentences for s in group])
         longest = max((len(group) for group in sentences), default=1)
         values = torch.zeros(len(slots), longest, flat.shape[-1] if len(flat) else 1)
@@ -54,7 +56,7 @@ class FactTable(OnDevice):
             mask[row, : len(group)] = True
             start += len(group)
         if centre is None:
-            trained = torch.tensor([vocabulary.trained[i] for i in slots])
+            trained = torch.tensor([min(vocabulary.trained[i], vocabulary.told_apart(i)) for i in slots])
             within = (torch.arange(longest) < trained.unsqueeze(1)).unsqueeze(-1)
             centre = (values * within).sum(1) / trained.clamp(min=1).unsqueeze(1)
         values = torch.nn.functional.normalize(values - centre.unsqueeze(1), dim=-1) * mask.unsqueeze(-1)
@@ -80,7 +82,7 @@ def duration_grid(durations: Sequence[float]) -> Tensor:
 class Rows(OnDevice):
     """Recorded transitions as tensors of N rows; `following` is the row of the same case's next step, or -1."""
 
-    before: Tensor  # (N, n) codes of active slots
+    before: Tensor  # (N, n) rows of the values of active slots in the fact table
     after: Tensor
     action: Tensor  # (N,)
     legal: Tensor  # (N,) bool
@@ -105,12 +107,13 @@ class Rows(OnDevice):
             torch.from_numpy(vocabulary.encode(t.after.facts for t in transitions)),
         )
         before, after = before[:, active], after[:, active]
+        places = Places.of(vocabulary)
         hours = torch.tensor([t.duration for t in transitions], dtype=torch.float32)
         cases = case_ids(transitions)
         following = [i + 1 if i + 1 < len(cases) and cases[i + 1] == cases[i] else -1 for i in range(len(cases))]
         return cls(
-            before=before,
-            after=after,
+            before=places.now(before),
+            after=places.then(before, after),
             action=torch.tensor([vocabulary.action_index(t.action) for t in transitions]),
             legal=torch.tensor([t.error is None for t in transitions]),
             duration=(hours.unsqueeze(1) - durations).abs().argmin(1),

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from wmagent.domain.types import Action, Facts, Transition, Value, canonical
-from wmagent.errors import OutOfDomain, unknown
+from wmagent.domain.types import Action, Condition, Facts, Transition, Value, canonical
+from wmagent.errors import OutOfDomain, shortened, unknown
 
 ABSENT = "\x00absent"  # how a missing fact is coded; no real value contains a NUL
+RARE = "\x00rare"  # in a crowded slot: how every value that is not among the most frequent enters the network
+OTHER = "\x00other"  # in a crowded slot: some value that was not there before and that has no name of its own
+MAX_VALUES = 256  # values of one slot that the network tells apart
+MIN_ROWS = 5  # in a crowded slot a value that was seen less often has no name: nothing could be learned of it
+UNNAMED = "(another value)"  # how OTHER is read; a number is never made up
 
 
 @dataclass
@@ -21,6 +26,8 @@ class Vocabulary:
 
     `values[i]` are the canonical texts of slot i (ABSENT for a missing fact), `raw[i]` the values as recorded.
     `active` are the slots the network computes; the others never vary (or are identifiers) and are only copied.
+    A slot with more than MAX_VALUES values (an amount, a timestamp) is crowded: its most frequent values come first,
+    then RARE and OTHER, which stand for the rest; those keep their codes, so they are copied and shown exactly.
     `dynamic` (a subset of the active) are those seen to change. Values met later are appended, never reordered.
     """
 
@@ -34,11 +41,13 @@ class Vocabulary:
     _codes: list[dict[str, int]] = field(default_factory=list, repr=False)
     _slot: dict[str, int] = field(default_factory=dict, repr=False)
     _action: dict[str, int] = field(default_factory=dict, repr=False)
+    _spans: dict[int, tuple[float, float] | None] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self._codes = [{v: c for c, v in enumerate(known)} for known in self.values]
         self._slot = {key: i for i, key in enumerate(self.slots)}
         self._action = {action.label(): i for i, action in enumerate(self.actions)}
+        self._spans = {i: _span(self.raw[i][: self.trained[i]]) for i in range(len(self.slots)) if self.crowded(i)}
 
     @classmethod
     def build(cls, transitions: Sequence[Transition], identifier_share: float = 0.2) -> Vocabulary:
@@ -62,8 +71,10 @@ class Vocabulary:
                         counts[i][other] += 1
                         raws[i].setdefault(other, new)
         limit = max(32, int(identifier_share * len(transitions)))
-        values = [sorted(c) for c in counts]
-        varies = [len(v) > 1 and (changed[i] or len(v) <= limit) for i, v in enumerate(values)]
+        varies = [len(c) > 1 and (changed[i] or len(c) <= limit) for i, c in enumerate(counts)]
+        values = [_ordered(c) if varies[i] else sorted(c) for i, c in enumerate(counts)]
+        for raw in raws:
+            raw |= {RARE: UNNAMED, OTHER: UNNAMED}
         actions = {t.action.label(): t.action for t in transitions}
         return cls(
             slots=tuple(keys),
@@ -90,6 +101,53 @@ class Vocabulary:
         if key not in self._slot:
             raise unknown("fact", key, self.slots)
         return self._slot[key]
+
+    def crowded(self, slot: int) -> bool:
+        """Return whether a slot has more values than the network tells apart."""
+        return RARE in self._codes[slot]
+
+    def told_apart(self, slot: int) -> int:
+        """Return how many of the values of a slot have a place of their own in the network, from the first on;
+        in a crowded slot RARE and OTHER are the last two of them."""
+        return self._codes[slot][OTHER] + 1 if self.crowded(slot) else min(len(self.values[slot]), MAX_VALUES + 2)
+
+    def known(self, key: str) -> tuple[Value | None, ...]:
+        """Return the values recorded or met of a slot; None stands for absent."""
+        slot = self.slot_index(key)
+        return tuple(v for t, v in zip(self.values[slot], self.raw[slot], strict=True) if t not in (RARE, OTHER))
+
+    def named(self) -> Iterator[tuple[int, str, Value]]:
+        """Yield (slot, text, value) of all values that have a name of their own; identifiers have none."""
+        for i in range(len(self.slots)):
+            many = len(self.values[i]) > MAX_VALUES
+            room = (self.told_apart(i) if i in self.active else 0) if many else None
+            for text, value in zip(self.values[i][:room], self.raw[i][:room], strict=True):
+                if value is not None and text not in (RARE, OTHER):
+                    yield i, text, value
+
+    def named_chances(self, slot: int, chances: Sequence[float], now: Value | None) -> dict[Value | None, float]:
+        """Return the chance of each value by name, given those of its places; the uncommon value that a crowded
+        slot has `now` is named too."""
+        named: dict[Value | None, float] = dict(zip(self.raw[slot], chances, strict=False))
+        if self.crowded(slot):
+            rare, other = chances[self._codes[slot][RARE]], chances[self._codes[slot][OTHER]]
+            named[UNNAMED] = other if self.code(slot, now) >= self.told_apart(slot) else other + rare
+            if self.code(slot, now) >= self.told_apart(slot):
+                named[now] = rare
+        return named
+
+    def accepted(self, condition: Condition) -> list[bool]:
+        """Return per code of the condition's slot whether it holds. In a crowded slot only `==` and `!=` with one of
+        the values told apart can be judged; OutOfDomain for the rest."""
+        slot = self.slot_index(condition.key)
+        code = self.code(slot, condition.value)
+        if self.crowded(slot) and not (condition.op in ("==", "!=") and 0 <= code < self.told_apart(slot)):
+            raise OutOfDomain(
+                f"outside what this model knows: {shortened(condition.words())}; {condition.key!r} takes "
+                f"{len(self.values[slot]) - 2:,} values, of which {self.told_apart(slot) - 2} frequent ones are told "
+                "apart and the others are imagined without a name: ask with == or != for a frequent one"
+            )
+        return [condition.op == "!=" if v is None else condition.accepts(v) for v in self.raw[slot]]
 
     def code(self, slot: int, value: Value | None, extend: bool = False) -> int:
         """Return the code of a value in a slot; an unknown one is appended if `extend`, else -1."""
@@ -127,12 +185,35 @@ class Vocabulary:
                 raise OutOfDomain(f"outside what this model knows: {unknown('fact', key, self.slots)}")
         for i in self.active:
             value = facts.get(self.slots[i])
-            if self.code(i, value) < 0:
+            if self.code(i, value) < 0 and not self._within(i, value):
                 known = [v if v != ABSENT else "(absent)" for v in self.values[i][:12]]
-                given = "missing" if value is None else repr(value)
-                raise OutOfDomain(
-                    f"outside what this model knows: fact {self.slots[i]!r} is {given}; seen values: {', '.join(known)}"
-                )
+                given = "missing" if value is None else shortened(repr(value))
+                seen = f"seen values: {', '.join(map(shortened, known))}"
+                if span := self._spans.get(i):
+                    seen = f"seen: numbers from {span[0]:g} to {span[1]:g}"
+                raise OutOfDomain(f"outside what this model knows: fact {self.slots[i]!r} is {given}; {seen}")
+
+    def _within(self, slot: int, value: Value | None) -> bool:
+        """Return whether a value never seen may stand in a crowded slot: text among text, a number in the range."""
+        if value is None or slot not in self._spans:
+            return False
+        span, number = self._spans[slot], isinstance(value, int | float) and not isinstance(value, bool)
+        return span is not None and span[0] <= value <= span[1] if number else span is None  # type: ignore[operator]
+
+
+def _ordered(counts: Counter[str]) -> list[str]:
+    """Return the values of a slot in the order of their codes."""
+    if len(counts) <= MAX_VALUES:
+        return sorted(counts)
+    often = [text for text in counts if counts[text] >= MIN_ROWS or text == ABSENT]
+    frequent = sorted(often, key=lambda text: (text != ABSENT, -counts[text], text))[:MAX_VALUES]
+    return [*sorted(frequent), RARE, OTHER, *sorted(counts.keys() - set(frequent))]
+
+
+def _span(values: Sequence[Value | None]) -> tuple[float, float] | None:
+    """Return the range of the numbers among values, None where there is none."""
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    return (min(numbers), max(numbers)) if numbers else None
 
 
 def _text(value: Value | None) -> str:
@@ -149,7 +230,8 @@ def words(text: str) -> str:
 
 def fact_sentence(key: str, value: str) -> str:
     """Return how a fact is worded for a text backend; `value` in canonical text or ABSENT."""
-    return f"{words(key)}: {'absent' if value == ABSENT else value.replace('_', ' ')}"
+    special = {ABSENT: "absent", RARE: "an uncommon value", OTHER: "another value"}
+    return f"{words(key)}: {special.get(value) or value.replace('_', ' ')}"
 
 
 def action_sentences(action: Action) -> list[str]:

@@ -18,9 +18,10 @@ from wmagent.model.forecast import Forecast, Score
 from wmagent.model.memory import Memory
 from wmagent.model.network import Network
 from wmagent.model.outcomes import Codebook
+from wmagent.model.places import Places
 from wmagent.model.predictor import Context, LatentChange, value_logits
 from wmagent.model.tables import FactTable
-from wmagent.model.vocabulary import ABSENT, Vocabulary, fact_sentence
+from wmagent.model.vocabulary import Vocabulary, fact_sentence
 
 if TYPE_CHECKING:
     from wmagent.model.training import Report
@@ -118,7 +119,7 @@ class WorldModel:
 
     def values(self, key: str) -> tuple[Value | None, ...]:
         """Return the known values of a fact; None stands for absent."""
-        return tuple(self.vocabulary.raw[self.vocabulary.slot_index(key)])
+        return self.vocabulary.known(key)
 
     def action_index(self, action: Action | str) -> int:
         """Return the index of a known action; InputError with the nearest names otherwise."""
@@ -129,13 +130,8 @@ class WorldModel:
         return self.costs[self.action_index(action)].item()
 
     def fact_sentences(self) -> dict[tuple[str, Value], str]:
-        """Return how every known fact is worded for the text backend."""
-        return {
-            (key, raw): fact_sentence(key, text)
-            for i, key in enumerate(self.slots)
-            for text, raw in zip(self.vocabulary.values[i], self.vocabulary.raw[i], strict=True)
-            if raw is not None and text != ABSENT
-        }
+        """Return how every known fact that has a name of its own is worded for the text backend."""
+        return {(self.slots[i], raw): fact_sentence(self.slots[i], text) for i, text, raw in self.vocabulary.named()}
 
     def embed(self, sentences: Sequence[str]) -> Tensor:
         """Return (v, w) embeddings by the model's text backend, loaded at the first call."""
@@ -154,15 +150,15 @@ class WorldModel:
 
     def refresh(self) -> None:
         """Recompute the cached latents of facts and actions, embedding values that were met since."""
-        if any(
-            len(self.vocabulary.values[i]) > int(m.sum()) for i, m in zip(self._active, self.table.mask, strict=True)
-        ):
+        if self._grown():
             self.table = FactTable.build(self.vocabulary, self.embed, self.table.centre)
         with torch.no_grad():
             self.words = self.network.words(self.table, self.codebook)
         self._candidates, self._mask = self.words.values[self.dynamic], self.table.mask[self.dynamic]
         self._condition_cache: dict[Condition, tuple[int, Tensor]] = {}
         self._range = torch.arange(len(self._active))
+        self.places = Places.of(self.vocabulary)
+        self._moving = self.places.take(self.dynamic)
 
     def observe(self, facts: Facts | Sequence[Facts], strict: bool = True) -> Latent:
         """Encode one or more fact mappings; with `strict`, unknown keys or values raise OutOfDomain."""
@@ -174,7 +170,7 @@ class WorldModel:
 
     def latent(self, codes: Tensor) -> Latent:
         """Return the latent of value codes (b, s) of all slots."""
-        return Latent(self.words.values[self._range, codes[:, self._active]], codes)
+        return Latent(self.words.values[self._range, self.places.now(codes[:, self._active])], codes)
 
     def read(self, latent: Latent) -> list[dict[str, Value]]:
         """Return the facts a latent was read as."""
@@ -191,14 +187,12 @@ class WorldModel:
     def _accepted(self, condition: Condition) -> tuple[int, Tensor]:
         slot = self.vocabulary.slot_index(condition.key)
         if condition not in self._condition_cache:
-            raw = self.vocabulary.raw[slot]
-            held = [condition.op == "!=" if v is None else condition.accepts(v) for v in raw]
-            self._condition_cache[condition] = slot, torch.tensor(held)
+            self._condition_cache[condition] = slot, torch.tensor(self.vocabulary.accepted(condition))
         return self._condition_cache[condition]
 
     def _grown(self) -> bool:
         known = self.table.mask.sum(1).tolist()
-        return any(len(self.vocabulary.values[i]) > n for i, n in zip(self.vocabulary.active, known, strict=True))
+        return any(self.vocabulary.told_apart(i) > n for i, n in zip(self.vocabulary.active, known, strict=True))
 
     def _extend(self) -> None:
         if self._grown():
@@ -252,7 +246,8 @@ class WorldModel:
         best, code = scores.max(-1)
         total, gate = scores.logsumexp(-1), change.gate.sigmoid()
         stay = now.unsqueeze(1).expand_as(code)
-        kept = 1 - gate + gate * (scores.gather(-1, stay.unsqueeze(-1)).squeeze(-1) - total).exp()
+        place = self._moving.now(stay).unsqueeze(-1)
+        kept = 1 - gate + gate * (scores.gather(-1, place).squeeze(-1) - total).exp()
         return torch.where(gate * (best - total).exp() > kept, code, stay)
 
     @torch.inference_mode()
@@ -273,7 +268,8 @@ class WorldModel:
         probs = self.choices(context, action).softmax(-1).mean(0)
         read = value_logits(change.latent, self._candidates, self._mask).exp()
         gate = change.gate.sigmoid().unsqueeze(-1)
-        now = torch.nn.functional.one_hot(latent.codes[:, self._dynamic_slots], read.shape[-1])
+        place = self._moving.now(latent.codes[:, self._dynamic_slots])
+        now = torch.nn.functional.one_hot(place, read.shape[-1])
         return probs, (1 - gate) * now.unsqueeze(1) + gate * read, context.pooled
 
     # --- questions ---------------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -66,13 +67,14 @@ class MiniLM:
             path = str(_packaged_minilm()) if self.source == "minilm" else self.source
             log.info("loading text backend from %s", path)
             try:
-                self._model = SentenceTransformer(
-                    path,
-                    device="cpu",
-                    trust_remote_code=False,
-                    local_files_only=Path(path).is_dir(),
-                    model_kwargs={"use_safetensors": True},
-                )
+                with _quiet():
+                    self._model = SentenceTransformer(
+                        path,
+                        device="cpu",
+                        trust_remote_code=False,
+                        local_files_only=Path(path).is_dir(),
+                        model_kwargs={"use_safetensors": True},
+                    )
             except (OSError, ValueError) as error:
                 raise InputError(f"no text backend at {self.source!r}: {error}") from error
         return self._model
@@ -102,6 +104,20 @@ def _features(sentence: str) -> list[str]:
     words = re.findall(r"\w+|[^\w\s]", sentence.lower())
     trigrams = [f"#{w[i : i + 3]}" for word in words for w in [f"<{word}>"] for i in range(len(w) - 2)]
     return ["<sentence>", *words, *trigrams]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' own progress bar off the user's terminal while a small model loads."""
+    from transformers.utils import logging as transformers_logging
+
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
 
 
 def _packaged_minilm() -> Path:

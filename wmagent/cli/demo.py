@@ -44,7 +44,7 @@ def demo(
     data: Annotated[Path | None, typer.Argument(metavar="[DATA]", help="Your transitions, not the world's.")] = None,
     goal: Annotated[str | None, typer.Option("--goal", "-g", metavar="WORDS", help="What to plan for.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="For model and report.")] = Path("demo"),
-    transitions: Annotated[int, typer.Option("--transitions", "-n", min=200, help="Experience to make.")] = 12_000,
+    transitions: Annotated[int, typer.Option("--transitions", "-n", min=200, help="Experience to make.")] = 40_000,
     preset: Annotated[str, typer.Option(help="Size and patience: tiny, small or base.")] = "small",
     limit: Annotated[int | None, typer.Option(min=20, metavar="N", help="Use the first N rows of DATA.")] = None,
     seed: Seed = 0,

@@ -139,3 +139,11 @@ def test_throughput_counts_the_models_products_and_reports_a_share() -> None:
 def test_tables_show_numbers_briefly() -> None:
     assert table(("a", "b"), [[0.123456, None]]) == "| a | b |\n|---|---|\n| 0.1235 | – |"
     assert shown([0.1, 0.2]) == "0.1 … 0.2"
+
+
+def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
+    from wmagent.evals.report import contract_markdown
+
+    summary = {"a": {"mean": 0.1, "per_seed": [0.1], "target": ""}}
+    lines = contract_markdown({"summary": summary, "settings": {}, "seeds": [0]}).splitlines()
+    assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|")

@@ -49,9 +49,8 @@ def contract_markdown(result: Mapping[str, Any]) -> str:
     """Return the headline table of a contract evaluation, then its settings."""
     rows = []
     for name, row in result["summary"].items():
-        rows.append(
-            [name, row["mean"], ", ".join(shown(x) for x in row["per_seed"]), row.get("interval"), row["target"]]
-        )
+        seeds = ", ".join(shown(value) for value in row["per_seed"])
+        rows.append([name, row["mean"], seeds, row.get("interval"), row.get("n"), row["target"]])
     head = ("measure", "mean", "per seed", "95 % interval", "n", "must reach")
     settings = table(("setting", "value"), list(result["settings"].items()))
     return f"{table(head, rows)}\n\nSeeds {result['seeds']}.\n\n{settings}"

@@ -214,7 +214,7 @@ BAD_FACTS: list[tuple[str, str]] = [
     ('{"a": 1, "a": 2}', "'a' is given twice"),
     ('{"a": NaN}', "NaN"),
     ('{"a": 1e999}', "'a' is not a finite number"),
-    ('{"a": 1', "line 1, column 8"),
+    ('{"a": 1', "--state, column 8"),
     ("no-such-file.json", "no such file"),
     ("[" * 100_000, "nested too deeply"),
 ]
@@ -231,7 +231,7 @@ def test_bad_facts_are_named(given: str, said: str) -> None:
 def test_facts_that_are_no_text_are_named(tmp_path: Path) -> None:
     file = tmp_path / "facts.json"
     file.write_bytes(b'{"name": "M\xfcller"}')
-    with pytest.raises(InputError, match=r"facts\.json: byte 11 is not UTF-8"):
+    with pytest.raises(InputError, match=r"facts\.json: byte 12 is not UTF-8"):
         read_facts(str(file))
 
 

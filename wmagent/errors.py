@@ -36,6 +36,16 @@ class CheckpointError(InputError):
     exit_code = 5
 
 
+MOST_SEED = 2**32 - 1  # every generator that is in use takes seeds from 0 up to this
+
+
+def checked_seed(seed: int) -> int:
+    """Return a seed that every generator takes; InputError for another."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MOST_SEED:
+        raise InputError(f"a seed is a whole number from 0 to {MOST_SEED}, not {shortened(repr(seed))}")
+    return seed
+
+
 def shortened(text: str, most: int = 80) -> str:
     """Return a text cut to at most `most` characters, for messages that name what somebody gave."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -23,7 +23,7 @@ from wmagent.agent.stages import AgentStages, check_answer, goal_of, run_explana
 from wmagent.agent.whatif import Question, answer_what_if
 from wmagent.domain.answers import Anomaly, Explanation, Plan, WhatIf
 from wmagent.domain.types import Action, Facts, Goal, Observation, Transition
-from wmagent.errors import InputError
+from wmagent.errors import InputError, checked_seed
 from wmagent.latent.protocols import Budget, Planner
 
 Acts = Environment | IdempotentEnvironment
@@ -118,7 +118,7 @@ class Agent:
             skip=() if skip is None else match_actions(skip, self.model),
             insert=None if insert is None else insertion_of(insert, self.model),
             force=force,
-            seed=seed,
+            seed=checked_seed(seed),
         )
         return answer_what_if(self.model, question, self.plan)
 
@@ -257,7 +257,7 @@ class Agent:
             facts=dict(facts_of(state)),
             elapsed=0.0,
             spent=0.0,
-            seed=seed,
+            seed=checked_seed(seed),
             acting=False,
             ask=False,
             max_steps=0,

@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from wmagent.cli import anomalies, demo, describe, evals, learn, plan, what_if, world
+from wmagent.cli.output import Commands
 
 app = typer.Typer(
+    cls=Commands,
     help="Imagine before you act: learn a world model from what really happened, then plan and ask what-if.",
     epilog="Start with: wmagent demo. Every command has examples in its --help and answers in JSON with --json.",
     no_args_is_help=True,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wmagent.cli.output import AsJson, Seed, command, messages, show, show_json
-from wmagent.cli.parts import agent_around
+from wmagent.cli.parts import agent_around, check_place
 from wmagent.cli.progress import learning_bar
 
 if TYPE_CHECKING:
@@ -68,13 +68,14 @@ def demo(
     from wmagent.cli.journeys import Contracts, Recorded
 
     journey = Contracts(transitions, seed, goal) if data is None else Recorded(data, limit, goal)
+    path, report = out / f"{journey.name}.wm", out / "report.html"
+    check_place(path)
     say.head("1  Experience", journey.about)
     say.head("2  Learning a world model")
     from wmagent import WorldModel
 
     with learning_bar(messages()) as progress:
         model = WorldModel.learn(journey.known, preset=preset, seed=seed, progress=progress)
-    path, report = out / f"{journey.name}.wm", out / "report.html"
     model.save(path)
     findings = _travel(journey, model, say, seed)
     _write(report, findings, model)

@@ -11,6 +11,7 @@ import typer
 
 from wmagent.cli.output import AsJson, Seed, command, messages, note, show, show_json
 from wmagent.cli.progress import learning_bar
+from wmagent.errors import MOST_SEED
 
 app = typer.Typer(help="Measure models and planners beside floors, ceilings and controls.", no_args_is_help=True)
 
@@ -46,7 +47,9 @@ def transitions(
     show(scores_view(scores))
 
 
-Seeds = Annotated[list[int] | None, typer.Option("--seed", help="Repeat for several; without it 0, 1 and 2.")]
+Seeds = Annotated[
+    list[int] | None, typer.Option("--seed", min=0, max=MOST_SEED, help="Repeat for several; without it 0, 1 and 2.")
+]
 Made = Annotated[int, typer.Option("--transitions", "-n", min=100, help="Recorded steps to learn from.")]
 Models = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep learned models here, and find them again.")]
 Results = Annotated[
@@ -76,6 +79,7 @@ def contract(
     """
     from wmagent.evals.contract import Settings, run
 
+    _known(planner)
     settings = Settings(world=world, transitions=transitions, preset=preset, planner=planner)
     _answer("contract", run(seeds or (0, 1, 2), settings, models, note), out, as_json)
 
@@ -103,6 +107,7 @@ def suite(
     from wmagent.evals.suite import run
 
     chosen = tuple(planners or ("best-first",))
+    _known(*chosen)
     result = run(
         seeds or (0, 1, 2),
         world=world,
@@ -113,6 +118,14 @@ def suite(
         progress=note,
     )
     _answer("suite", result, out, as_json)
+
+
+def _known(*names: str) -> None:
+    """Refuse unknown planners before minutes are spent on learning what they plan with."""
+    from wmagent.planning import planner
+
+    for name in names:
+        planner(name)
 
 
 def _answer(name: str, result: dict[str, object], out: Path | None, as_json: bool) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from pathlib import Path
 
 from wmagent.domain.types import Facts
-from wmagent.errors import InputError
+from wmagent.errors import InputError, shortened
+from wmagent.worlds.strict_json import parse_json
 
+_LONGEST_PATH = 1_000  # characters; longer ones name no file
 _HOW = 'give a JSON object such as \'{"status": "draft"}\', a file that holds one, or - for stdin'
 
 
@@ -21,14 +22,9 @@ def read_facts(given: str) -> Facts:
     """
     text, place = _text_of(given)
     try:
-        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise InputError(f"{place}: not JSON at {where} ({error.msg}); {_HOW}") from None
+        value = parse_json(text, place)
     except InputError as error:
-        raise InputError(f"{place}: {error}") from None
-    except RecursionError:
-        raise InputError(f"{place}: nested too deeply; {_HOW}") from None
+        raise InputError(f"{error}; {_HOW}") from None
     if isinstance(value, dict) and isinstance(value.get("state"), dict):
         value = value["state"]
     if not isinstance(value, dict):
@@ -36,39 +32,24 @@ def read_facts(given: str) -> Facts:
     return _flat(value, place)
 
 
-def _text_of(given: str) -> tuple[str, str]:
+def _text_of(given: str) -> tuple[str | bytes, str]:
     """Return the JSON text and the place it came from."""
     if given.strip().startswith(("{", "[")):
         return given, "--state"
     if given == "-":
-        return sys.stdin.read(), "stdin"
-    path = Path(given)
-    if not path.is_file():
-        raise InputError(f"--state {given}: no such file, and no JSON object either; {_HOW}")
-    try:
-        return path.read_text("utf-8"), str(path)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
+        if sys.stdin is None:
+            raise InputError(f"--state -: stdin is closed; {_HOW}")
+        return sys.stdin.buffer.read(), "stdin"
+    if len(given) > _LONGEST_PATH or not Path(given).is_file():
+        raise InputError(f"--state {shortened(given)}: no such file, and no JSON object either; {_HOW}")
+    return Path(given).read_bytes(), given
 
 
 def _flat(value: dict[str, object], place: str) -> Facts:
     for key, item in value.items():
         if isinstance(item, float) and not math.isfinite(item):
-            raise InputError(f"{place}: fact {key!r} is not a finite number")
+            raise InputError(f"{place}: fact {shortened(repr(key))} is not a finite number")
         if not isinstance(item, str | int | float | bool):
             kind = "null; leave the key out for an absent fact" if item is None else "nested; facts are flat"
-            raise InputError(f"{place}: fact {key!r} is {kind} (text, number, true or false)")
+            raise InputError(f"{place}: fact {shortened(repr(key))} is {kind} (text, number, true or false)")
     return value  # type: ignore[return-value]
-
-
-def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    seen: dict[str, object] = {}
-    for key, item in pairs:
-        if key in seen:
-            raise InputError(f"key {key!r} is given twice")
-        seen[key] = item
-    return seen
-
-
-def _no_constant(name: str) -> object:
-    raise InputError(f"{name} is not a number that JSON knows")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from wmagent.cli.output import AsJson, Seed, command, messages, note, show, show_json
+from wmagent.cli.parts import check_place
 from wmagent.cli.progress import learning_bar
 from wmagent.errors import InputError
 
@@ -40,8 +41,7 @@ def learn(
     """
     if not source.is_file():
         raise InputError(f"{source}: no such file; give recorded transitions as .jsonl, .jsonl.gz or .parquet")
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; a model is a folder, choose another name for --out")
+    check_place(out)
     from wmagent import WorldModel
 
     snapshots = out.with_name(out.name + ".training") if resume else None

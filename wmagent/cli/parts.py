@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from wmagent.errors import InputError
 
 if TYPE_CHECKING:
     from wmagent import Agent, WorldModel
@@ -15,6 +18,17 @@ State = Annotated[
     str, typer.Option("--state", "-s", metavar="FACTS", help="Current facts: a JSON file, inline JSON, or - for stdin.")
 ]
 PlannerName = Annotated[str, typer.Option("--planner", help="best-first, mcts, beam, cem, greedy, …")]
+
+
+def check_place(path: Path) -> None:
+    """Refuse a place where no model can be saved before minutes are spent on learning one."""
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is a file; a model is a folder, choose another name")
+    if path.is_dir() and not (path / "config.json").is_file():
+        raise InputError(f"{path} exists and is not a world model; choose another name or remove it")
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise InputError(f"{path} cannot be made: {parent} is no folder that can be written to")
 
 
 def open_model(path: Path) -> WorldModel:

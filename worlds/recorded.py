@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from wmagent.domain.types import Transition
 from wmagent.errors import InputError
-from wmagent.worlds.rows import json_text, row_of, transition_from
+from wmagent.worlds.rows import checked, json_text, row_of, transition_from
 from wmagent.worlds.strict_json import parse_json
 from wmagent.worlds.tables import frame_rows, is_frame, parquet_rows, write_parquet
 
@@ -36,7 +36,7 @@ def read_transitions(source: object, limit: int | None = None) -> list[Transitio
         raise InputError(f"limit must be a whole number of at least 1, not {limit!r}")
     name, rows = _open(source)
     found = [
-        row if isinstance(row, Transition) else transition_from(row, place)
+        checked(row, place) if isinstance(row, Transition) else transition_from(row, place)
         for place, row in itertools.islice(rows, limit)
     ]
     if not found:

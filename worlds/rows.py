@@ -47,6 +47,17 @@ def transition_from(row: object, place: str) -> Transition:
     )
 
 
+def checked(transition: Transition, place: str) -> Transition:
+    """Return a transition that somebody made by hand, after checking its facts, duration and cost like a row's."""
+    for name, facts in (("before", transition.before.facts), ("after", transition.after.facts)):
+        if any(isinstance(value, Mapping) for value in facts.values()):
+            raise InputError(f"{place}: {name}: facts are flat; a nested object is none")
+        _facts(facts, f"{place}: {name}")
+    _number(transition.duration, f"{place}: duration", least=0.0)
+    _number(transition.cost, f"{place}: cost")
+    return transition
+
+
 def json_text(value: object, place: str) -> str:
     """Return a row or a part of it as one line of JSON; InputError where it holds what JSON or UTF-8 cannot."""
     try:
@@ -188,8 +199,8 @@ def _number(given: object, place: str, least: float = -math.inf) -> float:
         given = given.item()  # type: ignore[attr-defined]
     if isinstance(given, bool) or not isinstance(given, (int, float)):
         raise InputError(f"{place} must be a number, not {_kind(given)}")
-    if abs(given) >= _MAX_NUMBER if isinstance(given, int) else not math.isfinite(given):
-        raise InputError(f"{place} is {_short(given)}; give a finite number or leave it out")
+    if not abs(given) < _MAX_NUMBER:  # also NaN
+        raise InputError(f"{place} is {_short(given)}; give a finite number below {_MAX_NUMBER:.0e} or leave it out")
     if given < least:
         raise InputError(f"{place} is {given}; it cannot be below {least:g}")
     return float(given)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from wmagent.domain.types import Transition
-from wmagent.errors import InputError
+from wmagent.errors import InputError, checked_seed
 from wmagent.model.calibration import calibration_curve, expected_calibration_error, fit_temperature
 from wmagent.model.config import ModelConfig
 from wmagent.model.losses import joint_log_probs, slot_log_probs
@@ -43,6 +43,7 @@ def learn(
 ) -> WorldModel:
     """Learn a world model; the arguments are those of `WorldModel.learn`."""
     started = time.monotonic()
+    checked_seed(seed)
     transitions: list[Transition] = resolve("source", "transitions")(source, limit=limit)
     held = hold_out(transitions, config.holdout, seed)
     train = [t for t, out in zip(transitions, held.tolist(), strict=True) if not out]
@@ -187,7 +188,8 @@ def _costs(transitions: Sequence[Transition], vocabulary: Vocabulary) -> Tensor:
 def _fingerprint(transitions: Sequence[Transition], config: ModelConfig, seed: int, text: str) -> str:
     digest = hashlib.sha256(json.dumps([config.model_dump(), seed, text], sort_keys=True).encode())
     for t in transitions:
-        digest.update(repr((sorted(t.before.facts.items()), t.action.label(), sorted(t.after.facts.items()))).encode())
+        facts = sorted(t.before.facts.items()), sorted(t.after.facts.items())
+        digest.update(repr((facts, t.action.label(), t.duration, t.cost, t.done, t.error, t.case)).encode())
     return digest.hexdigest()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import time
@@ -13,8 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from wmagent.errors import CheckpointError
 from wmagent.model.config import ModelConfig
-from wmagent.model.files import read_tensors, write_json, write_tensors
+from wmagent.model.files import read_json, read_tensors, write_json, write_tensors
 from wmagent.model.network import Network, Words
 from wmagent.model.outcomes import Codebook
 from wmagent.model.regularizers import EMATarget, collapse_meters, sigreg, vicreg
@@ -152,11 +152,19 @@ class Trainer:
     def _resume(self) -> int:
         if self.folder is None or not (self.folder / "progress.json").exists():
             return 0
-        saved = json.loads((self.folder / "progress.json").read_text())
-        if saved.get("fingerprint") != self.fingerprint:
+        saved = read_json(self.folder / "progress.json")
+        if not isinstance(saved, dict) or saved.get("fingerprint") != self.fingerprint:
             log.warning("the snapshot in %s belongs to other data or settings; starting anew", self.folder)
             return 0
-        tensors = read_tensors(self.folder / f"step-{saved['step']}.safetensors")
+        try:
+            self._restore(read_tensors(self.folder / f"step-{saved['step']}.safetensors"))
+        except (CheckpointError, KeyError, RuntimeError, ValueError) as error:
+            raise CheckpointError(
+                f"{self.folder}: the snapshot is damaged ({error}); remove it to start anew"
+            ) from error
+        return int(saved["step"])
+
+    def _restore(self, tensors: dict[str, Tensor]) -> None:
         self.network.load_state_dict({k: tensors[f"network.{k}"] for k in self.network.state_dict()})
         self.average = {k: tensors[f"average.{k}"].to(v.device) for k, v in self.average.items()}
         if self.target is not None:
@@ -172,7 +180,6 @@ class Trainer:
                     k: v.reshape(shapes.get(k, parameter.shape)).to("cpu" if k == "step" else parameter.device)
                     for k, v in state.items()
                 }
-        return int(saved["step"])
 
 
 class _Losses(nn.Module):

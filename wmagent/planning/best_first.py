@@ -68,7 +68,7 @@ class BestFirst:
                     break
                 graph.expand(states, actions)
             limits = limits_for(graph, self.time_cells)
-            values = induct(graph, limits, np.zeros((len(graph), limits.width)))
+            values = induct(graph, limits, np.zeros((len(graph), limits.width)), tolerance=1e-5)
             return extract(graph, values, limits, self, began)
 
     def _curiosity(self) -> Curiosity:

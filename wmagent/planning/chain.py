@@ -14,6 +14,7 @@ from wmagent.planning.graph import ImaginedGraph
 from wmagent.planning.induction import STOP, Limits, Values
 from wmagent.planning.spread import fine_grids, spread
 
+DENSE = 96  # loops of up to so many nodes are solved as linear equations
 WON, LOST = 0, 1  # the two end nodes of every chain
 LEAF, NEGLIGIBLE = -2, 1e-5  # what is less likely is not followed: its value stands for P(goal) there
 HOURS = -4  # where hours, money, steps and risk begin in `Chain.worth`, behind P under the mean and each head
@@ -24,7 +25,7 @@ class Chain:
     """Nodes (n) with the pair chosen there (-1 at ends), and lines (l): from node, to node, weights, state reached.
 
     `weights` (l, 1 + h) are probabilities under the mean and under each head. `value` (n,) is what the policy's
-    values promise at each node; `rank` (n,) orders nodes so that lines lead, but for loops, to lower ranks. `roots`
+    values promise at each node; `rank` (n,) orders nodes so that no line leads to a higher rank. `roots`
     are the nodes that the chain was followed from. Lines are sorted by `origin`.
     """
 
@@ -61,26 +62,46 @@ class Chain:
         return found[:, : heads + 4], found[:, heads + 4 :]
 
     def _solve(self, weights: np.ndarray, gain: np.ndarray) -> np.ndarray:
-        """Return x = gain + weights · x[target] per node (n, c), swept from low to high ranks until it settles."""
-        if not len(self.origin):
-            return gain
+        """Return x = gain + weights · x[target] per node (n, c), solved from low to high ranks.
+
+        Within a rank lines may form loops: a few nodes are solved at once, many are swept until they settle.
+        """
         order = np.lexsort((self.origin, self.rank[self.origin]))
         origin, target, weights = self.origin[order], self.target[order], weights[order]
-        cuts = np.nonzero(np.diff(self.rank[origin], prepend=np.inf, append=np.inf))[0]
-        parts = []
+        within = (self.rank[target] == self.rank[origin]) & np.isin(target, origin)
+        cuts = np.nonzero(np.diff(self.rank[origin], prepend=np.inf, append=np.inf))[0] if len(origin) else []
+        x = gain.copy()
         for low, high in itertools.pairwise(cuts):
             starts = np.nonzero(np.diff(origin[low:high], prepend=-1))[0]
-            owners = origin[low:high][starts]
-            parts.append((target[low:high], weights[low:high], starts, owners, gain[owners]))
-        straight = bool((self.rank[target] < self.rank[origin]).all())
-        x = gain.copy()
-        for _ in range(1 if straight else 400):
-            before = x.copy()
-            for to, weight, starts, owners, base in parts:
-                x[owners] = base + np.add.reduceat(x[to] * weight, starts, 0)
-            if np.abs(x - before).max() < 1e-7:
-                break
+            owners, to = origin[low:high][starts], target[low:high]
+            loops = np.nonzero(within[low:high])[0]
+            known = x[to] * weights[low:high]
+            known[loops] = 0.0
+            x[owners] += np.add.reduceat(known, starts, 0)
+            if len(loops):
+                x[owners] = _looped(x, owners, origin[low:high][loops], to[loops], weights[low:high][loops])
         return x
+
+
+def _looped(
+    x: np.ndarray, owners: np.ndarray, origin: np.ndarray, target: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Return x[owners] with what the lines between them add: the solution of y = x + weights · y."""
+    given, place = x[owners], np.full(len(x), -1)
+    place[owners] = np.arange(len(owners))
+    origin, target = place[origin], place[target]
+    if len(owners) <= DENSE:
+        matrix = np.tile(np.eye(len(owners)), (x.shape[1], 1, 1))
+        np.subtract.at(matrix, (np.arange(x.shape[1])[:, None], origin, target), weights.T)
+        return np.linalg.solve(matrix, given.T[:, :, None])[:, :, 0].T
+    starts = np.nonzero(np.diff(origin, prepend=-1))[0]
+    found = given.copy()
+    for _ in range(400):
+        before = found.copy()
+        found[origin[starts]] = given[origin[starts]] + np.add.reduceat(found[target] * weights, starts, 0)
+        if np.abs(found - before).max() < 1e-7:
+            break
+    return found
 
 
 def follow(graph: ImaginedGraph, values: Values, limits: Limits, first: tuple[int, ...] = ()) -> Chain:
@@ -125,7 +146,6 @@ def follow(graph: ImaginedGraph, values: Values, limits: Limits, first: tuple[in
     node, pair = np.concatenate(nodes), np.concatenate(pairs)
     value = values.value[node[:, 0], limits.cell(node[:, 1] * units[0], node[:, 2] * units[1])]
     value[:2] = 1.0, 0.0
-    waves = np.repeat(np.arange(len(nodes)), [len(wave) for wave in nodes])
-    rank = (node[:, 1] if time.top else -waves).astype(np.float64)
+    rank = (node[:, 1] if time.top else np.zeros(len(node))).astype(np.float64)
     rank[:2] = -np.inf
     return Chain(node[:, 0], pair, value, rank, origin, target, weights, arrival, np.arange(2, 3 + len(first)))

@@ -13,32 +13,10 @@ from torch import Tensor
 
 from wmagent.errors import InputError
 from wmagent.latent.protocols import Dynamics, Latent, Objective
+from wmagent.planning.columns import Column, States
 
 UNSEEN = -1  # entry of `pair_of` where nothing was imagined yet
 MIN_OUTCOME = 1e-4
-
-
-class Column:
-    """A numpy array that grows by rows; `rows` is a view of what has been written."""
-
-    def __init__(self, width: tuple[int, ...], dtype: type, capacity: int = 256) -> None:
-        self._data = np.zeros((capacity, *width), dtype=dtype)
-        self._length = 0
-
-    def append(self, rows: np.ndarray) -> None:
-        """Write rows at the end, growing as needed."""
-        end = self._length + len(rows)
-        if end > len(self._data):
-            bigger = np.zeros((max(end, 2 * len(self._data)), *self._data.shape[1:]), dtype=self._data.dtype)
-            bigger[: self._length] = self._data[: self._length]
-            self._data = bigger
-        self._data[self._length : end] = rows
-        self._length = end
-
-    @property
-    def rows(self) -> np.ndarray:
-        """The rows written so far (a view; writing to it changes the column)."""
-        return self._data[: self._length]
 
 
 @dataclass(frozen=True)
@@ -91,15 +69,14 @@ class ImaginedGraph:
         self.allowance: int | None = None  # transitions that may be imagined in all
         self._weights = _proposer_weights(prior, self.n_actions)
         self._ids: dict[bytes, int] = {}
-        self._chunks: list[Latent] = []
-        self._place = Column((2,), np.int64)
+        self._latents = States(start)
         self._codes = Column((start.codes.shape[1],), np.int64)
         self._state = {name: Column((), kind) for name, kind in _STATE_COLUMNS.items()}
         self._legal, self._prior = Column((self.n_actions,), bool), Column((self.n_actions,), np.float64)
         self._pair_of = Column((self.n_actions,), np.int32)
         self._pair = {name: Column((), kind) for name, kind in _PAIR_COLUMNS.items()}
         self._edge: dict[str, Column] | None = None
-        self._intern(start, np.array([0]), np.array([-1]))
+        self._intern(start, np.array([0]), np.array([0]), np.array([-1]))
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -174,17 +151,7 @@ class ImaginedGraph:
 
     def latents(self, states: np.ndarray) -> Latent:
         """Return the latents of the given states."""
-        places = self._place.rows[states]
-        used = np.unique(places[:, 0])
-        if len(used) == 1:
-            return self._chunks[used[0]].take(torch.from_numpy(places[:, 1].copy()))
-        parts, order = [], []
-        for chunk in used:
-            mine = np.nonzero(places[:, 0] == chunk)[0]
-            parts.append(self._chunks[chunk].take(torch.from_numpy(places[mine, 1])))
-            order.append(mine)
-        back = np.argsort(np.concatenate(order))
-        return Latent.cat(parts).take(torch.from_numpy(back))
+        return self._latents.take(states)
 
     def codes(self, states: np.ndarray) -> np.ndarray:
         """Return the (rows, n) value codes of the given states."""
@@ -223,9 +190,7 @@ class ImaginedGraph:
         n_edges = np.bincount(pair, minlength=len(states))
         first_edge = len(self.edges.pair) + np.concatenate([[0], np.cumsum(n_edges)[:-1]])
         following = self._intern(
-            prediction.next.take(torch.from_numpy(flat)),
-            self.depth[states][pair] + 1,
-            len(self.edges.pair) + np.arange(len(flat)),
+            prediction.next, flat, self.depth[states][pair] + 1, len(self.edges.pair) + np.arange(len(flat))
         )
         durations = prediction.duration_probs.detach().cpu().numpy().astype(np.float64)[pair, outcome]
         prob, head = probs[pair, outcome], heads[:, pair, outcome].T
@@ -264,18 +229,19 @@ class ImaginedGraph:
         for name, rows in columns.items():
             self._edge[name].append(rows)
 
-    def _intern(self, latent: Latent, depth: np.ndarray, edge: np.ndarray) -> np.ndarray:
-        """Return the state ids of the rows, taking new states in."""
-        ids, fresh = np.empty(len(latent), dtype=np.int64), []
-        known = self._ids
-        for row, key in enumerate(latent.keys()):
-            found = known.setdefault(key, len(known))
+    def _intern(self, latent: Latent, rows: np.ndarray, depth: np.ndarray, edge: np.ndarray) -> np.ndarray:
+        """Return the state ids of the given rows of a latent, taking new states in."""
+        keys = latent.keys()
+        ids, fresh = np.empty(len(rows), dtype=np.int64), []
+        known, had = self._ids, len(self._ids)
+        for row, place in enumerate(rows.tolist()):
+            found = known.setdefault(keys[place], len(known))
             ids[row] = found
-            if found == len(self._place.rows) + len(fresh):
+            if found == had + len(fresh):
                 fresh.append(row)
         if fresh:
             picked = np.array(fresh)
-            new = latent.take(torch.from_numpy(picked))
+            new = latent.take(torch.from_numpy(rows[picked]))
             forbidden = np.zeros(len(new), dtype=bool)
             for condition in self.objective.forbidden:
                 forbidden |= self.model.holds(new, [condition]).cpu().numpy()
@@ -284,8 +250,7 @@ class ImaginedGraph:
             for name, rows in values.items():
                 self._state[name].append(rows)
             self._state["known"].append(np.zeros(len(new), dtype=bool))
-            self._place.append(np.stack([np.full(len(new), len(self._chunks)), np.arange(len(new))], 1))
-            self._chunks.append(new)
+            self._latents.append(new)
             self._codes.append(new.codes.cpu().numpy())
             blank = np.zeros((len(new), self.n_actions))
             self._legal.append(blank.astype(bool))

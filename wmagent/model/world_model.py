@@ -20,6 +20,7 @@ from wmagent.model.network import Network
 from wmagent.model.outcomes import Codebook
 from wmagent.model.places import Places
 from wmagent.model.predictor import Context, LatentChange, value_logits
+from wmagent.model.situations import Situations
 from wmagent.model.tables import FactTable
 from wmagent.model.vocabulary import Vocabulary, fact_sentence
 
@@ -154,6 +155,7 @@ class WorldModel:
             self.table = FactTable.build(self.vocabulary, self.embed, self.table.centre)
         with torch.no_grad():
             self.words = self.network.words(self.table, self.codebook)
+            self._situations = Situations.of(self.network, self.words)
         self._candidates, self._mask = self.words.values[self.dynamic], self.table.mask[self.dynamic]
         self._condition_cache: dict[Condition, tuple[int, Tensor]] = {}
         self._range = torch.arange(len(self._active))
@@ -210,7 +212,7 @@ class WorldModel:
 
     @torch.inference_mode()
     def _imagine(self, latent: Latent, action: Tensor) -> Prediction:
-        summary = self.network.summary(latent.z)
+        summary = self._summary(latent)
         context = self.network.predictor(latent.z, summary, self.words.actions[action], self.dynamic)
         change = self.network.predictor.change(context, self.words.outcomes[action])
         head_probs = self.choices(context, action).softmax(-1)
@@ -218,12 +220,11 @@ class WorldModel:
         b, k = change.done.shape
         codes = latent.codes.unsqueeze(1).repeat(1, k, 1)
         codes[:, :, self._dynamic_slots] = code
-        legal, _ = self.network.heads(summary, self.words.actions)
         return Prediction(
             probs=head_probs.mean(0),
             next=self.latent(codes.flatten(0, 1)),
             head_probs=head_probs,
-            legal=legal.gather(1, action[:, None]).squeeze(1).sigmoid(),
+            legal=self._situations.legality(summary).gather(1, action[:, None]).squeeze(1),
             done=change.done.sigmoid(),
             duration_probs=change.duration.softmax(-1),
             cost=self.costs[action],
@@ -253,12 +254,16 @@ class WorldModel:
     @torch.inference_mode()
     def legality(self, latent: Latent) -> Tensor:
         """Return (b, a) probabilities that each action is accepted."""
-        return self.network.heads(self.network.summary(latent.z), self.words.actions)[0].sigmoid()
+        return self._situations.legality(self._summary(latent))
 
     @torch.inference_mode()
     def behaviour(self, latent: Latent) -> Tensor:
         """Return (b, a) probabilities of what recorded behaviour does next."""
-        return self.network.heads(self.network.summary(latent.z), self.words.actions)[1].softmax(-1)
+        return self._situations.behaviour(self._summary(latent))
+
+    def _summary(self, latent: Latent) -> Tensor:
+        """Return the summaries (b, 2 d) of latents, all of which are made of known values' latents."""
+        return self._situations.summary(self.places.now(latent.codes[:, self._active]))
 
     @torch.inference_mode()
     def marginals(self, latent: Latent, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -113,6 +113,13 @@ def test_scores_tell_a_moved_time_from_one_that_stands_still(model: WorldModel) 
     assert odd.nll > expected.nll + 1
 
 
+def test_new_values_of_a_crowded_fact_are_no_anomalies(model: WorldModel) -> None:
+    fresh = Transition(Observation(STATE), Action("pay"), Observation(STATE | {"status": "paid", "at": "t777777"}))
+    strange = Transition(Observation(STATE | {"amount": 1e9}), Action("pay"), Observation(STATE | {"amount": 1e9}))
+    assert model.score([fresh])[0].unknown == ()
+    assert model.score([strange])[0].unknown == ("fact 'amount' was never 1000000000.0",)
+
+
 def test_saved_models_keep_it(model: WorldModel, tmp_path: Path) -> None:
     model.save(tmp_path / "m.wm")
     loaded = WorldModel.load(tmp_path / "m.wm")

@@ -168,6 +168,7 @@ def _unknown(model: WorldModel, t: Transition) -> tuple[str, ...]:
             found.append(f"fact {key!r} was never recorded")
             continue
         slot = vocabulary.slot_index(key)
-        if slot in vocabulary.active and vocabulary.code(slot, value) >= vocabulary.trained[slot]:
+        met = vocabulary.code(slot, value) < vocabulary.trained[slot] or vocabulary.covers(slot, value)
+        if slot in vocabulary.active and not met:
             found.append(f"fact {key!r} was never {value!r}")
     return tuple(found)

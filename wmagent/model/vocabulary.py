@@ -185,7 +185,7 @@ class Vocabulary:
                 raise OutOfDomain(f"outside what this model knows: {unknown('fact', key, self.slots)}")
         for i in self.active:
             value = facts.get(self.slots[i])
-            if self.code(i, value) < 0 and not self._within(i, value):
+            if self.code(i, value) < 0 and not self.covers(i, value):
                 known = [v if v != ABSENT else "(absent)" for v in self.values[i][:12]]
                 given = "missing" if value is None else shortened(repr(value))
                 seen = f"seen values: {', '.join(map(shortened, known))}"
@@ -193,7 +193,7 @@ class Vocabulary:
                     seen = f"seen: numbers from {span[0]:g} to {span[1]:g}"
                 raise OutOfDomain(f"outside what this model knows: fact {self.slots[i]!r} is {given}; {seen}")
 
-    def _within(self, slot: int, value: Value | None) -> bool:
+    def covers(self, slot: int, value: Value | None) -> bool:
         """Return whether a value never seen may stand in a crowded slot: text among text, a number in the range."""
         if value is None or slot not in self._spans:
             return False

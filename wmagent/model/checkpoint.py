@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
 import torch.distributed as dist
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from wmagent.domain.types import Action, Value
@@ -19,6 +19,7 @@ from wmagent.model.files import read_json, read_tensors, sha256, write_json, wri
 from wmagent.model.memory import Memory
 from wmagent.model.network import Network
 from wmagent.model.outcomes import Codebook
+from wmagent.model.soundness import check_memory, check_tensors, check_words
 from wmagent.model.tables import FactTable
 from wmagent.model.vocabulary import Vocabulary
 
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 FORMAT = 1
 _INDICES, _FEATURES = ("pair", "before", "after", "action"), ("features", "prototypes")
 PARTS = ("model.safetensors", "memory.safetensors", "vocabulary.json", "card.json")
+
+
+_Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Header(BaseModel):
@@ -40,12 +45,35 @@ class _Header(BaseModel):
     model: ModelConfig
     text: str
     seed: int
-    text_width: int
-    durations: list[float]
-    temperature: float
-    radius: float
-    prototype_radius: float
-    files: dict[str, str]
+    text_width: int = Field(ge=1)
+    durations: list[_Number] = Field(min_length=1)
+    temperature: _Positive
+    radius: _Positive
+    prototype_radius: _Positive
+    files: dict[Literal["model.safetensors", "memory.safetensors", "vocabulary.json", "card.json"], str]
+
+
+class _HeldOut(BaseModel):
+    """The scores in card.json; what else stands there is kept."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    exact: float | None = None
+    exact_changed: float | None = None
+    nll: float | None = None
+    ece: float | None = None
+    floor_persistence_exact: float | None = None
+    calibration: list[Annotated[list[float], Field(min_length=3, max_length=3)]] = []
+
+
+class _Card(BaseModel):
+    """card.json of a checkpoint."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    data: dict[str, float | int]
+    network: dict[str, float | int]
+    held_out: _HeldOut
 
 
 class _Action(BaseModel):
@@ -136,14 +164,19 @@ def load(path: Path) -> WorldModel:
     """Read a folder written by `save`; every part is checked against its checksum and shape before use."""
     from wmagent.model.world_model import WorldModel
 
-    header, words = _read_header(path)
+    header, words, card = _read_header(path)
     parts = read_tensors(path / "model.safetensors")
     remembered = read_tensors(path / "memory.safetensors")
     try:
-        table = FactTable(*(parts[f"table.{k}"] for k in ("values", "mask", "keys", "actions", "centre")))
-        network = Network(header.model, header.text_width, len(header.durations))
-        network.load_state_dict({k.removeprefix("network."): v for k, v in parts.items() if k.startswith("network.")})
         vocabulary = _vocabulary(words)
+        check_words(vocabulary)
+        check_tensors(parts, vocabulary, header.text_width)
+        check_memory(remembered, vocabulary, words.cases, 2 * header.model.width)
+        table = FactTable(*(parts[f"table.{k}"] for k in ("values", "mask", "keys", "actions", "centre")))
+        with torch.device("meta"):  # nothing is allocated for what a config claims, only for what the file holds
+            network = Network(header.model, header.text_width, len(header.durations))
+        weights = {k.removeprefix("network."): v for k, v in parts.items() if k.startswith("network.")}
+        network.load_state_dict(weights, assign=True)
         codebook = Codebook(parts["codebook.features"], parts["codebook.mask"])
         model = WorldModel(
             header.model, vocabulary, table, codebook, network, torch.tensor(header.durations), parts["costs"],
@@ -154,12 +187,11 @@ def load(path: Path) -> WorldModel:
     except (KeyError, RuntimeError, IndexError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path}: the parts do not fit together ({reason})") from error
-    model.temperature = header.temperature
-    model.card = read_json(path / "card.json")
+    model.temperature, model.card = header.temperature, card
     return model
 
 
-def _read_header(path: Path) -> tuple[_Header, _Words]:
+def _read_header(path: Path) -> tuple[_Header, _Words, dict[str, Any]]:
     if not path.is_dir():
         raise CheckpointError(f"no world model at {path}; make one with `wmagent learn FILE -o {path}`")
     if not (path / "config.json").exists():
@@ -174,7 +206,9 @@ def _read_header(path: Path) -> tuple[_Header, _Words]:
         for name in PARTS:
             if header.files.get(name) != sha256(path / name):
                 raise CheckpointError(f"{path / name} does not match the checksum in config.json; it was changed")
-        return header, _Words.model_validate(read_json(path / "vocabulary.json"))
+        card = read_json(path / "card.json")
+        _Card.model_validate(card)
+        return header, _Words.model_validate(read_json(path / "vocabulary.json")), card
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(p) for p in first["loc"])

@@ -14,14 +14,18 @@ class ModelConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    width: int = Field(default=64, ge=8, description="latent width d")
-    layers: int = Field(default=2, ge=1, description="transformer blocks; the last one sees the outcome")
-    heads: int = Field(default=4, ge=1, description="attention heads")
-    expand: int = Field(default=4, ge=1, description="hidden width of a block's MLP, in widths")
+    width: int = Field(default=64, ge=8, le=8192, description="latent width d")
+    layers: int = Field(default=2, ge=1, le=128, description="transformer blocks; the last one sees the outcome")
+    heads: int = Field(default=4, ge=1, le=256, description="attention heads")
+    expand: int = Field(default=4, ge=1, le=64, description="hidden width of a block's MLP, in widths")
     outcomes: int | Literal["auto"] = Field(default="auto", description="outcomes k; auto counts them in the record")
-    ensemble: int = Field(default=8, ge=1, description="heads of the outcome distribution, each on its own bootstrap")
+    ensemble: int = Field(
+        default=8, ge=1, le=1024, description="heads of the outcome distribution, each on its own bootstrap"
+    )
     dropout: float = Field(default=0.0, ge=0, lt=1)
     drop_summary: float = Field(default=0.5, ge=0, le=1, description="share of rows that train without the summary")
+    rarity: float = Field(default=0.5, ge=0, le=1, description="how much more often uncommon situations are drawn")
+    rarity_most: float = Field(default=20.0, ge=1, description="… at most so many times as often as usual ones")
     regularizer: Literal["none", "sigreg", "vicreg", "ema"] = Field(default="none", description="anti-collapse by name")
     regularizer_weight: float = Field(default=0.09, ge=0)
     rollout: int = Field(default=1, ge=1, description="steps of the rollout loss; 1 is one-step only")

@@ -45,9 +45,13 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
 def read_json(path: Path) -> Any:
     """Read a JSON file of a checkpoint."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: not a readable JSON file ({error}); it is damaged") from error
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number")
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -80,6 +80,7 @@ def unfold(model: AgentModel, states: Latent, actions: Sequence[int], reached: S
     nexts = model.read(prediction.next)
     hours = ((prediction.duration_probs @ model.duration_values) * prediction.probs).sum(-1).tolist()
     costs, surprises = prediction.cost.tolist(), prediction.surprise.tolist()
+    evidences = model.evidences(facts[: len(actions)], [model.actions[index] for index in actions], k=3)
     steps = []
     for i, index in enumerate(actions):
         action = model.actions[index]
@@ -90,7 +91,7 @@ def unfold(model: AgentModel, states: Latent, actions: Sequence[int], reached: S
                 changes=_likely_changes(facts[i], facts[i + 1], nexts[i * k : (i + 1) * k], probs[i]),
                 duration=hours[i],
                 cost=costs[i],
-                evidence=model.evidence(facts[i], action, k=3),
+                evidence=evidences[i],
                 surprise=surprises[i],
             )
         )

@@ -59,6 +59,10 @@ class AgentModel(Dynamics, Protocol):
         """Return the recorded experience behind one step."""
         ...
 
+    def evidences(self, facts: Sequence[Facts], actions: Sequence[Action], k: int = 3) -> Sequence[Evidence]:
+        """Return the recorded experience behind several steps; cheaper than one by one."""
+        ...
+
     def similarity(self, text: str, candidates: Sequence[str]) -> list[float]:
         """Return the cosine of the text with every candidate, in the model's text backend."""
         ...

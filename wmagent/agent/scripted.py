@@ -170,6 +170,10 @@ class ScriptedWorldModel:
         n = self._n(self.action_index(action))
         return Evidence("observed" if n else "extrapolated", n)
 
+    def evidences(self, facts: Sequence[Facts], actions: Sequence[Action], k: int = 3) -> list[Evidence]:
+        """Return the written-down numbers of several steps."""
+        return [self.evidence(before, action, k) for before, action in zip(facts, actions, strict=True)]
+
     def similarity(self, text: str, candidates: Sequence[str]) -> list[float]:
         """Return the cosine of character trigrams."""
         mine = trigrams(text)

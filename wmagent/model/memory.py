@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,18 @@ from wmagent.domain.answers import Support
 
 OBSERVED_ROWS, OBSERVED_SHARE = 20, 0.02  # what counts as observed, beside an exact match
 MEASURED_ROWS = 1_000  # held-out rows that the radii are measured with
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """What was recorded near a (state, action): `n` rows with the same action within the radius, and the nearest
+    ones, `rows` with their `distances`. `support` says whether exactly this was recorded often, something near was,
+    or neither."""
+
+    support: Support
+    n: int
+    rows: tuple[int, ...]
+    distances: tuple[float, ...]
 
 
 @dataclass
@@ -39,6 +51,8 @@ class Memory:
         first.scatter_reduce_(0, self.pair, torch.arange(len(self.pair)), "amin")
         self._states, self._actions = self.before[first], self.action[first]
         self._counts = torch.bincount(self.pair, minlength=len(self.features))
+        self._rows, self._begin = self.pair.argsort(stable=True), self._counts.cumsum(0) - self._counts
+        self._squares = self.prototypes.square().sum(-1)
 
     @classmethod
     def build(
@@ -65,29 +79,28 @@ class Memory:
 
     def surprise(self, features: Tensor) -> Tensor:
         """Return (b,) distances of features (b, f) to the nearest prototype, in support radii."""
-        return _nearest(features, self.prototypes) / self.prototype_radius
+        return _nearest(features, self.prototypes, self._squares) / self.prototype_radius
 
-    def similar(self, feature: Tensor, action: int, k: int) -> tuple[int, Tensor, Tensor]:
-        """Return how many rows with the same action lie within the radius, and the k nearest: rows, distances."""
-        pairs = (self._actions == action).nonzero().squeeze(1)
+    def recall(self, before: Tensor, slots: Tensor, feature: Tensor, action: int, k: int) -> Recalled:
+        """Return what was recorded like the pair of codes `before` (s,), which count where `slots` say, and `action`;
+        `feature` (f,) is what the trunk makes of it."""
+        mine = self._actions == action
+        pairs = mine.nonzero().squeeze(1)
         distances = (self.features[pairs] - feature).norm(dim=-1)
-        n = int(self._counts[pairs[distances <= self.radius]].sum())
-        order = distances.argsort()[:k]
-        rows = [(self.pair == pairs[i]).nonzero().squeeze(1)[:k] for i in order]
-        away = [distances[i].expand(len(found)) for i, found in zip(order, rows, strict=True)]
-        empty = torch.zeros(0)
-        return n, torch.cat([empty.long(), *rows])[:k], torch.cat([empty, *away])[:k]
-
-    def support(self, before: Tensor, slots: Sequence[int], feature: Tensor, action: int) -> Support:
-        """Return whether exactly this (state, action) was recorded often, something near was, or neither."""
-        index = torch.tensor(slots, dtype=torch.long)
-        same_state = (self._states[:, index] == before[index]).all(1)
-        same = int(self._counts[same_state & (self._actions == action)].sum())
+        near = distances <= self.radius
+        same_state = (self._states[:, slots] == before[slots]).all(1)
+        same = int(self._counts[same_state & mine].sum())
+        support: Support = "interpolated" if near.any() else "extrapolated"
         if same >= OBSERVED_ROWS and same >= OBSERVED_SHARE * int(self._counts[same_state].sum()):
-            return "observed"
-        pairs = self._actions == action
-        near = (self.features[pairs] - feature).norm(dim=-1) <= self.radius
-        return "interpolated" if near.any() else "extrapolated"
+            support = "observed"
+        rows: list[int] = []
+        away: list[float] = []
+        for i in distances.argsort()[:k].tolist():
+            begin, count = int(self._begin[pairs[i]]), int(self._counts[pairs[i]])
+            found = self._rows[begin : begin + min(count, k - len(rows))].tolist()
+            rows += found
+            away += [distances[i].item()] * len(found)
+        return Recalled(support, int(self._counts[pairs[near]].sum()), tuple(rows), tuple(away))
 
 
 def distinct_pairs(before: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,16 +117,17 @@ def distinct_pairs(before: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
     return torch.tensor(first, dtype=torch.long), torch.tensor(pair, dtype=torch.long)
 
 
-def _nearest(queries: Tensor, known: Tensor) -> Tensor:
-    """Exact distances, so that a recorded row is at 0: cdist's matrix form is off by rounding near 0."""
-    squared = queries.square().sum(-1, keepdim=True) - 2 * queries @ known.T + known.square().sum(-1)
-    index = squared.argmin(-1)
+def _nearest(queries: Tensor, known: Tensor, squares: Tensor) -> Tensor:
+    """Exact distances to the nearest of `known`, so that a recorded row is at 0: the matrix form, which finds it, is
+    off by rounding near 0. `squares` are the known rows' squared norms; the queries' own change no order."""
+    index = torch.addmm(squares, queries, known.T, alpha=-2.0).argmin(-1)
     return (queries - known[index]).norm(dim=-1)
 
 
 def _percentile(queries: Tensor, known: Tensor, quantile: float = 0.95) -> float:
     if not len(queries) or not len(known):
         return 1.0
-    nearest = torch.cat([_nearest(chunk, known) for chunk in queries.split(256)])
+    squares = known.square().sum(-1)
+    nearest = torch.cat([_nearest(chunk, known, squares) for chunk in queries.split(256)])
     scale = known.std(0).norm().item()
     return max(torch.quantile(nearest, quantile).item(), 0.02 * scale, 1e-6)

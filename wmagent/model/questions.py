@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from wmagent.domain.answers import Case, Change, Evidence, OddFact
+from wmagent.domain.answers import OddFact
 from wmagent.domain.types import Action, Facts, Transition
 from wmagent.errors import InputError
 from wmagent.model.forecast import Forecast, ForecastOutcome, Score
@@ -104,30 +104,6 @@ def score(model: WorldModel, transitions: Sequence[Transition]) -> list[Score]:
         p_value = (1 + int((held >= nll[i] - 1e-6).sum())) / (len(held) + 1)
         found.append(Score(nll[i].item(), p_value, _odd(model, t, before[i : i + 1], action[i]), unknown))
     return found
-
-
-def evidence(model: WorldModel, facts: Facts, action: Action | str, k: int) -> Evidence:
-    """Return the support of a pair and its nearest recorded cases; see `WorldModel.evidence`."""
-    assert model.memory is not None
-    memory, index = model.memory, model.action_index(action)
-    latent = model.observe(facts, strict=False)
-    with torch.inference_mode():
-        feature = model.context(latent.z, torch.tensor([index])).pooled[0]
-    n, rows, distances = memory.similar(feature, index, k)
-    support = memory.support(latent.codes[0], model.vocabulary.active, feature, index)
-    label = model.actions[index].label()
-    cases = tuple(
-        Case(memory.cases[row], label, distance / memory.radius, _changes(model, row))
-        for row, distance in zip(rows.tolist(), distances.tolist(), strict=True)
-    )
-    return Evidence(support, n, cases)
-
-
-def _changes(model: WorldModel, row: int) -> tuple[Change, ...]:
-    assert model.memory is not None
-    before, after, raw = model.memory.before[row], model.memory.after[row], model.vocabulary.raw
-    moved = (before != after).nonzero().squeeze(1).tolist()
-    return tuple(Change(model.slots[i], raw[i][before[i]], raw[i][after[i]], 1.0) for i in moved)
 
 
 def _odd(model: WorldModel, t: Transition, before: Tensor, action: Tensor) -> tuple[OddFact, ...]:

@@ -235,6 +235,11 @@ class WorldModel:
         """Return what the trunk makes of slots z (b, n, d) and action indices (b,)."""
         return self.network.predictor(z, self.network.summary(z), self.words.actions[action], self.dynamic)
 
+    @torch.inference_mode()
+    def features(self, latent: Latent, action: Tensor) -> Tensor:
+        """Return the features (b, f) of pairs, by which memory finds similar ones."""
+        return self.context(latent.z, action).pooled
+
     def choices(self, context: Context, action: Tensor) -> Tensor:
         """Return calibrated outcome logits (h, b, k)."""
         logits = self.network.predictor.choices(context, self.words.outcomes[action], self.words.possible[action])
@@ -295,9 +300,13 @@ class WorldModel:
 
     def evidence(self, facts: Facts, action: Action | str, k: int = 3) -> Evidence:
         """Return the support of a (state, action) pair and its k nearest recorded cases."""
-        from wmagent.model.questions import evidence
+        return self.evidences([facts], [action], k)[0]
 
-        return evidence(self, facts, action, k)
+    def evidences(self, facts: Sequence[Facts], actions: Sequence[Action | str], k: int = 3) -> list[Evidence]:
+        """Return the same for b pairs at once."""
+        from wmagent.model.evidence import evidences
+
+        return evidences(self, facts, actions, k)
 
     def card_markdown(self) -> str:
         """Return the model card as Markdown."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wmagent.errors import unknown
+
+Outcomes = Annotated[int, Field(ge=1)] | Literal["auto"]
 
 
 class ModelConfig(BaseModel):
@@ -18,19 +20,19 @@ class ModelConfig(BaseModel):
     layers: int = Field(default=2, ge=1, le=128, description="transformer blocks; the last one sees the outcome")
     heads: int = Field(default=4, ge=1, le=256, description="attention heads")
     expand: int = Field(default=4, ge=1, le=64, description="hidden width of a block's MLP, in widths")
-    outcomes: int | Literal["auto"] = Field(default="auto", description="outcomes k; auto counts them in the record")
+    outcomes: Outcomes = Field(default="auto", description="outcomes k; auto counts them in the record")
     ensemble: int = Field(
         default=8, ge=1, le=1024, description="heads of the outcome distribution, each on its own bootstrap"
     )
     dropout: float = Field(default=0.0, ge=0, lt=1)
     drop_summary: float = Field(default=0.5, ge=0, le=1, description="share of rows that train without the summary")
     rarity: float = Field(default=0.5, ge=0, le=1, description="how much more often uncommon situations are drawn")
-    rarity_most: float = Field(default=20.0, ge=1, description="… at most so many times as often as usual ones")
+    rarity_most: float = Field(default=10.0, ge=1, description="… at most so many times as often as usual ones")
     regularizer: Literal["none", "sigreg", "vicreg", "ema"] = Field(default="none", description="anti-collapse by name")
     regularizer_weight: float = Field(default=0.09, ge=0)
     rollout: int = Field(default=1, ge=1, description="steps of the rollout loss; 1 is one-step only")
     rollout_weight: float = Field(default=0.5, ge=0)
-    steps: int = Field(default=1_200, ge=1, description="optimizer steps")
+    steps: int = Field(default=1_600, ge=1, description="optimizer steps")
     batch: int = Field(default=256, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.05, ge=0)
@@ -39,6 +41,12 @@ class ModelConfig(BaseModel):
     holdout: float = Field(default=0.1, gt=0, lt=0.9, description="share of cases held out for calibration and scores")
     memory: int = Field(default=1_024, ge=1, description="prototypes that surprise is measured against while imagining")
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} cannot be shared by {self.heads} heads; give a multiple of them")
+        return self
 
 
 PRESETS: dict[str, dict[str, int | float]] = {

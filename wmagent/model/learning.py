@@ -23,7 +23,7 @@ from wmagent.model.memory import Memory
 from wmagent.model.network import Network
 from wmagent.model.outcomes import Codebook
 from wmagent.model.questions import log_probs
-from wmagent.model.tables import FactTable, Rows, case_ids, duration_grid
+from wmagent.model.tables import FactTable, Rows, case_ids, duration_grid, rarity_weights
 from wmagent.model.training import Progress, Report, Trainer
 from wmagent.model.vocabulary import Vocabulary
 from wmagent.model.world_model import WorldModel
@@ -58,6 +58,7 @@ def learn(
     table = FactTable.build(vocabulary, backend.embed)
     codebook, rows.code = Codebook.build(rows, table, None if config.outcomes == "auto" else config.outcomes)
     _tell(report, "embedding", 1, f"{len(vocabulary.active)} facts vary, up to {codebook.outcomes} outcomes")
+    rows.weight = rarity_weights(rows, config.rarity, config.rarity_most)
     torch.manual_seed(seed)
     network = Network(config, table.values.shape[-1], len(durations))
     dynamic = torch.tensor([vocabulary.active.index(i) for i in vocabulary.dynamic], dtype=torch.long)

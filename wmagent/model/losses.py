@@ -41,11 +41,13 @@ def choice_loss(choice: Tensor, code: Tensor, weights: Tensor) -> Tensor:
     return -(weights * chosen).sum() / weights.sum().clamp(min=1)
 
 
-def action_loss(legal: Tensor, usual: Tensor, action: Tensor, accepted: Tensor) -> Tensor:
+def action_loss(legal: Tensor, usual: Tensor, action: Tensor, accepted: Tensor, drawn: Tensor) -> Tensor:
     """Return the loss of legality (did this attempt pass?) and of behaviour (which accepted action was taken?).
 
-    `legal`, `usual` (b, a) logits; `action` (b,) indices; `accepted` (b,) bool.
+    `legal`, `usual` (b, a) logits; `action` (b,) indices; `accepted` (b,) bool; `drawn` (b,) how much more
+    often than recorded a row is drawn, which is taken back for behaviour.
     """
     passed = F.binary_cross_entropy_with_logits(legal.gather(1, action[:, None]).squeeze(1), accepted.float())
     took = F.cross_entropy(usual, action, reduction="none")
-    return passed + (took * accepted).sum() / accepted.sum().clamp(min=1)
+    weight = accepted / drawn
+    return passed + (took * weight).sum() / weight.sum().clamp(min=1e-6)

@@ -58,7 +58,7 @@ class Network(nn.Module):
         return {
             "facts": self.facts_loss(change, dynamic, rows, targets),
             "outcome": choice_loss(choice, rows.code, weights),
-            "actions": 0.1 * action_loss(legal, usual, rows.action, rows.legal),
+            "actions": 0.1 * action_loss(legal, usual, rows.action, rows.legal, rows.weight),
         }
 
     def step(

@@ -90,6 +90,7 @@ class Rows(OnDevice):
     done: Tensor  # (N,) float
     following: Tensor  # (N,)
     code: Tensor  # (N,) outcome, -1 where there is none
+    weight: Tensor  # (N,) how often a row is drawn, 1 for the usual
 
     @classmethod
     def build(
@@ -120,6 +121,7 @@ class Rows(OnDevice):
             done=torch.tensor([float(t.done) for t in transitions]),
             following=torch.tensor(following),
             code=torch.zeros(len(cases), dtype=torch.long),
+            weight=torch.ones(len(cases)),
         )
 
     def take(self, index: Tensor) -> Rows:
@@ -128,6 +130,22 @@ class Rows(OnDevice):
 
     def __len__(self) -> int:
         return len(self.action)
+
+
+def rarity_weights(rows: Rows, exponent: float, most: float) -> Tensor:
+    """Return (N,) weights that draw uncommon situations more often: (rows with the action / rows with the action and
+    the row's rarest fact) ** exponent, at most `most`, relative to the median row.
+
+    They depend on the state and the action alone, so what follows from a situation keeps its probabilities.
+    """
+    total = torch.bincount(rows.action)[rows.action].float()
+    rarest = total.clone()
+    values = int(rows.before.max()) + 1 if rows.before.numel() else 1
+    for slot in rows.before.T:
+        pair = rows.action * values + slot
+        rarest = torch.minimum(rarest, torch.bincount(pair)[pair].float())
+    weight = (total / rarest) ** exponent
+    return (weight / weight.median()).clamp(max=most)
 
 
 def case_ids(transitions: Sequence[Transition]) -> list[str]:

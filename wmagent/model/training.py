@@ -107,14 +107,10 @@ class Trainer:
         self.dynamic = self.dynamic.to(device)
 
     def batch(self, step: int) -> Tensor:
-        """Return the row indices of a step: a fresh permutation per epoch, seeded by (seed, epoch)."""
-        n = len(self.rows)
-        size = min(self.config.batch, n)
-        per_epoch = n // size
-        epoch, place = divmod(step, per_epoch)
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-        order = torch.randperm(n, generator=generator)
-        return order[place * size : (place + 1) * size].to(self.dynamic.device)
+        """Return the row indices of a step, drawn with the rows' weights, seeded by (seed, step)."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        size = min(self.config.batch, len(self.rows))
+        return torch.multinomial(self.rows.weight.cpu(), size, True, generator=generator).to(self.dynamic.device)
 
     def _bootstrap(self) -> Tensor:
         """Poisson(1) weights of every row for every ensemble head, (h, N): the online bootstrap."""

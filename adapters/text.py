@@ -138,6 +138,8 @@ def text_backend(source: str = "auto") -> TextBackend:
     """Return a backend by short name (`minilm`, `learned`), local folder or hub id; `auto` takes the best installed."""
     from wmagent.registry import names, resolve
 
+    if not source.strip():
+        raise InputError("the text backend has no name; give auto, minilm, learned, a folder or a hub id")
     if source == "auto":
         source = "minilm" if MiniLM.available() else "learned"
     return resolve("text", source)() if source in names("text") else MiniLM(source)

@@ -172,6 +172,11 @@ def test_switches_and_identifiers(words: str, condition: str) -> None:
         ("revision round below 0", "asks for what was never seen"),
         ("revision round = 7", "unknown value of revision round '7'"),
         ("x" * 3000, "2,000 are read at most"),
+        ("approved within nan days", "'within nan days' is no limit"),
+        ("approved within -3 days", "'within -3 days' is no limit"),
+        ("approved within 3 years", "'within 3 years' is no limit"),
+        ("approved for less than -5", "'for less than -5' is no limit"),
+        ("approved by yesterday", "'by yesterday' is no limit"),
     ],
 )
 def test_refused_goals(words: str, message: str) -> None:

@@ -274,6 +274,8 @@ class Agent:
     def _goal(self, goal: str | Goal) -> Goal:
         if isinstance(goal, str):
             return self.understand(goal)
+        if not isinstance(goal, Goal):
+            raise InputError(f"a goal is words or a Goal, not {type(goal).__name__}")
         check_goal(goal, self.model)
         return goal
 

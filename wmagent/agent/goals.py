@@ -29,10 +29,12 @@ _NEVER = re.compile(
 _KEEP_FROM = re.compile(r"^(?:keep|stop|prevent|save)\b(.*)\bfrom\b(?: being| becoming| getting)?(.*)$", re.I)
 _OR = re.compile(r"\s*\b(?:or|nor)\b\s*", re.I)
 _CONDITIONAL = re.compile(r"\b(?:if|unless|except|when|whenever|before|after|until)\b", re.I)
-_VAGUE_TIME = re.compile(
-    r"\b(?:by|before|until|till|on|within|after|in)\s+(?:the\s+)?(?:end of\s+)?"
+_VAGUE_LIMIT = re.compile(  # what is left of limits after the usable ones were taken out
+    r"\b(?:within|in|by|no later than|at most)\s+\S+\s+(?:minute|hour|day|week|month|year)s?\b"
+    r"|\b(?:for|costing|spending|cheaper)\s+(?:under|below|at most|(?:less|no more|not more)?\s*than)\s+[^a-z\s]\S*"
+    r"|\b(?:by|before|until|till|on|within|after|in)\s+(?:the\s+)?(?:end of\s+)?"
     r"(?:the\s+)?(?:next\s+|this\s+)?(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april"
-    r"|may|june|july|august|september|october|november|december|day|week|month|quarter|year|today"
+    r"|may|june|july|august|september|october|november|december|day|week|month|quarter|year|today|yesterday"
     r"|tonight|noon|midnight|christmas|easter|\d)"
     r"|\b\d+\s*(?:hours?|days?|weeks?|months?|years?)\b",
     re.I,
@@ -105,9 +107,10 @@ def understand(words: str, model: Worded) -> Understanding:
 
 
 def _clauses(words: str) -> list[str]:
-    if vague := _VAGUE_TIME.search(words):
+    if vague := _VAGUE_LIMIT.search(words):
         raise InputError(
-            f"{vague[0]!r} is no limit that can be used; give hours, days or weeks from now: 'within 3 days'"
+            f"{vague[0]!r} is no limit that can be used; give hours, days or weeks from now, 'within 3 days', "
+            "or a cost, 'for at most 500'"
         )
     if conditional := _CONDITIONAL.search(words):
         raise InputError(

@@ -10,7 +10,7 @@ from wmagent.agent.matching import match_action
 from wmagent.agent.plain import from_plain
 from wmagent.agent.protocols import AgentModel
 from wmagent.domain.types import Action, Facts, Goal, Observation
-from wmagent.errors import CheckpointError, InputError
+from wmagent.errors import CheckpointError, InputError, shortened
 from wmagent.latent.protocols import Planner
 
 
@@ -29,8 +29,12 @@ def facts_of(state: Facts | Observation) -> Facts:
     if not isinstance(facts, Mapping):
         raise InputError(f"a state is a mapping of facts or an Observation, not {type(state).__name__}")
     for key, value in facts.items():
+        if not isinstance(key, str):
+            raise InputError(f"the fact key {shortened(repr(key))} is no text")
         if not isinstance(value, (str, int, float, bool)):
-            raise InputError(f"fact {key!r} is {value!r}; facts are text, numbers or true/false, absent ones left out")
+            raise InputError(
+                f"fact {key!r} is {shortened(repr(value))}; facts are text, numbers or true/false, absent ones left out"
+            )
     return facts
 
 

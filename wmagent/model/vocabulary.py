@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wmagent.domain.types import Action, Condition, Facts, Transition, Value, canonical
-from wmagent.errors import OutOfDomain, shortened, unknown
+from wmagent.errors import InputError, OutOfDomain, shortened, unknown
 
 ABSENT = "\x00absent"  # how a missing fact is coded; no real value contains a NUL
 RARE = "\x00rare"  # in a crowded slot: how every value that is not among the most frequent enters the network
@@ -88,6 +88,8 @@ class Vocabulary:
 
     def action_index(self, action: Action | str) -> int:
         """Return the index of a known action, given as an Action, its label, or its name where that is unique."""
+        if not isinstance(action, Action | str):
+            raise InputError(f"an action is an Action, its label or its name, not {type(action).__name__}")
         label = action if isinstance(action, str) else action.label()
         if label in self._action:
             return self._action[label]

@@ -51,7 +51,7 @@ def learn(
                 source, preset=preset, seed=seed, text=text, limit=limit, resume=snapshots, progress=progress
             )
     except KeyboardInterrupt:
-        if snapshots:
+        if snapshots and (snapshots / "progress.json").is_file():
             note(f"the last snapshot is in {snapshots}; the same command goes on from it")
         raise
     model.save(out)

@@ -32,17 +32,17 @@ class BestFirst:
     Outcomes less likely than `least` under every head are not followed.
     """
 
-    batch: int = 32
+    batch: int = 48
     growth: float = 0.15
     stray: float = 0.3
     frontier: float | None = None
     uniform: float = 0.1
     temper: float = 0.5
-    explore_cells: int = 16
+    explore_cells: int = 12
     sweeps: int = 2
-    enough: float = 0.015
+    enough: float = 0.02
     least: float = 0.003
-    time_cells: int = 64
+    time_cells: int = 32
     alternatives: int = 3
     name: str = "best-first"
 

@@ -114,7 +114,7 @@ def follow(graph: ImaginedGraph, values: Values, limits: Limits, first: tuple[in
         return values.choice[nodes[:, 0], limits.cell(nodes[:, 1] * units[0], nodes[:, 2] * units[1])]
 
     begin = np.array([[0, time.top, money.top]], dtype=np.int64)
-    index = {int(begin[0] @ spans): 2}
+    known, numbers = begin @ spans, np.array([2])  # keys of the nodes so far, sorted, and which nodes they are
     nodes = [np.zeros((2, 3), dtype=np.int64), np.repeat(begin, 1 + len(first), 0)]
     pairs = [np.full(2, STOP), np.concatenate([choose(begin), np.array(first, dtype=np.int64)])]
     lines: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
@@ -129,14 +129,13 @@ def follow(graph: ImaginedGraph, values: Values, limits: Limits, first: tuple[in
         target[alive & graph.goal[spent.state]] = WON
         alive &= ~graph.goal[spent.state]
         landed = np.concatenate([spent.state[alive, None], left[alive]], 1)
-        _, once, back = np.unique(landed @ spans, return_index=True, return_inverse=True)
-        size, fresh, ids = len(index), [], np.empty(len(once), dtype=np.int64)
-        for row, key in enumerate((landed[once] @ spans).tolist()):
-            ids[row] = index.setdefault(key, len(index) + 2 + len(first))
-            if len(index) > size:
-                fresh.append(once[row])
-                size = len(index)
-        target[alive] = ids[back.ravel()]
+        keys, once, back = np.unique(landed @ spans, return_index=True, return_inverse=True)
+        spot = np.searchsorted(known, keys)
+        new = known[np.minimum(spot, len(known) - 1)] != keys
+        known = np.insert(known, spot[new], keys[new])
+        fresh = once[new]
+        numbers = np.insert(numbers, spot[new], len(numbers) + 2 + len(first) + np.arange(len(fresh)))
+        target[alive] = numbers[np.searchsorted(known, keys)][back.ravel()]
         lines.append((origin + offset, target, spent.weights, spent.state))
         offset += len(nodes[-1])
         nodes.append(landed[fresh])

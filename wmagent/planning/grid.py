@@ -75,25 +75,25 @@ def common_unit(amounts: list[float]) -> float | None:
     return float(unit) if unit else None
 
 
-def duration_lines(probs: np.ndarray, durations: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def duration_lines(
+    probs: np.ndarray, durations: np.ndarray, grid: Grid, small: float = SMALL
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Spread e edges over the cells they may take: (edge, shift, weight), weights summing to 1 per edge.
 
-    `probs` (e, m) over `durations` (m,) hours. A shift of `grid.cells` or more is past the limit.
+    `probs` (e, m) over `durations` (m,) hours, of which shares below `small` are dropped. A shift of `grid.cells` or more is past the limit.
     """
     if grid is NO_LIMIT:
         edges = np.arange(len(probs))
         return edges, np.zeros(len(probs), dtype=np.int64), np.ones(len(probs))
-    kept = np.where(probs >= SMALL, probs, 0.0)
-    kept = kept / kept.sum(1, keepdims=True)
+    kept = np.where(probs >= small, probs, 0.0)
     low, high, share = grid.shifts(durations)
-    edge, value = np.nonzero(kept)
-    weight = kept[edge, value]
-    split = np.nonzero(share[value])[0]
-    edges = np.concatenate([edge, edge[split]])
-    shifts = np.concatenate([low[value], high[value[split]]])
-    weights = np.concatenate([weight * (1 - share[value]), weight[split] * share[value[split]]])
-    order = np.argsort(edges, kind="stable")
-    return edges[order], shifts[order], weights[order]
+    cells, place = np.unique(np.concatenate([low, high]), return_inverse=True)
+    spread, bins = np.zeros((len(durations), len(cells))), np.arange(len(durations))
+    spread[bins, place[: len(bins)]] = 1 - share
+    spread[bins, place[len(bins) :]] += share
+    weights = kept @ spread / kept.sum(1, keepdims=True)
+    edge, cell = np.nonzero(weights)
+    return edge, cells[cell], weights[edge, cell]
 
 
 def _split(limit: float, max_cells: int) -> Grid:

@@ -13,6 +13,7 @@ import numpy as np
 from wmagent.planning.graph import ImaginedGraph
 from wmagent.planning.grid import Grid, cost_grid, duration_lines, time_grid
 
+RARE = 1e-3  # durations less likely than this play no part in the choice of a policy
 STOP = -1  # entry of `choice`: nothing that was imagined is worth doing
 
 
@@ -68,9 +69,12 @@ class Values:
 class Layer:
     """The pairs of the states of one depth: lines grouped by pair, pairs grouped by state.
 
-    A line reads the window of values that begins at `base`, times `weight`; a pair costs `price`.
+    A line reads the window of values that begins at `base`, times `weight`; a pair costs `price`. `reads` are the
+    depths of the states that the lines lead to.
     """
 
+    depth: int
+    reads: tuple[int, ...]
     base: np.ndarray
     weight: np.ndarray
     pair_starts: np.ndarray
@@ -120,12 +124,15 @@ def induct(
     if start is not None:
         value[: len(start), pad:] = np.maximum(value[: len(start), pad:], start)
     windows = np.lib.stride_tricks.sliding_window_view(value.reshape(-1), width)
-    done, change = 0, np.inf
-    while done < sweeps and change >= tolerance:
-        done, change = done + 1, 0.0
+    done, moved = 0, dict.fromkeys((layer.depth for layer in layers), np.inf)  # how far the last backup moved a layer
+    while done < sweeps and max(moved.values(), default=0.0) >= tolerance:
+        done += 1
         for layer in layers:
+            if done > 1 and max((moved.get(depth, 0.0) for depth in layer.reads), default=0.0) < tolerance:
+                moved[layer.depth] = 0.0
+                continue
             best = np.maximum(layer.backup(windows)[1], 0.0) * real
-            change = max(change, float(np.abs(best - value[layer.states, pad:]).max()))
+            moved[layer.depth] = float(np.abs(best - value[layer.states, pad:]).max())
             value[layer.states, pad:] = best
     choice = np.full((len(graph), width), STOP, dtype=np.int64)
     for layer in layers if choose else ():
@@ -152,7 +159,7 @@ def compile_layers(graph: ImaginedGraph, limits: Limits, banned: np.ndarray | No
     usable = ~graph.pairs.useless if banned is None else ~(graph.pairs.useless | banned)
     pad = limits.width + limits.row
     edges, pairs = graph.edges, graph.pairs
-    edge, shift, weight = duration_lines(edges.durations, graph.durations, limits.time)
+    edge, shift, weight = duration_lines(edges.durations, graph.durations, limits.time, RARE)
     kept = usable[edges.pair[edge]]
     edge, shift, weight = edge[kept], shift[kept], weight[kept]
     pair, following = edges.pair[edge], edges.next[edge]
@@ -184,9 +191,10 @@ def compile_layers(graph: ImaginedGraph, limits: Limits, banned: np.ndarray | No
         pair_starts = _starts(pair[low:high])
         mine, owners = pair[low:high][pair_starts], state[low:high][pair_starts]
         state_starts = _starts(owners)
-        layers.append(
-            Layer(base[low:high], weight[low:high], pair_starts, mine, price[mine], state_starts, owners[state_starts])
-        )
+        reads = tuple(np.flatnonzero(np.bincount(graph.depth[following[low:high]])).tolist())
+        lines = base[low:high], weight[low:high]
+        states = state_starts, owners[state_starts]
+        layers.append(Layer(int(depth[low]), reads, *lines, pair_starts, mine, price[mine], *states))
     return tuple(layers)
 
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-SMALL = 1e-4  # duration bins below this share are dropped and the rest renormalised
+SMALL = 1e-4  # duration bins below this share are dropped by default and the rest renormalised
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,8 @@ def duration_lines(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Spread e edges over the cells they may take: (edge, shift, weight), weights summing to 1 per edge.
 
-    `probs` (e, m) over `durations` (m,) hours, of which shares below `small` are dropped. A shift of `grid.cells` or more is past the limit.
+    `probs` (e, m) over `durations` (m,) hours, of which shares below `small` are dropped. A shift of `grid.cells` or
+    more is past the limit.
     """
     if grid is NO_LIMIT:
         edges = np.arange(len(probs))

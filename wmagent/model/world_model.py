@@ -156,6 +156,7 @@ class WorldModel:
         with torch.no_grad():
             self.words = self.network.words(self.table, self.codebook)
             self._situations = Situations.of(self.network, self.words)
+        self._summarised: tuple[Latent | None, Tensor] = None, torch.zeros(0)
         self._candidates, self._mask = self.words.values[self.dynamic], self.table.mask[self.dynamic]
         self._condition_cache: dict[Condition, tuple[int, Tensor]] = {}
         self._range = torch.arange(len(self._active))
@@ -267,8 +268,13 @@ class WorldModel:
         return self._situations.behaviour(self._summary(latent))
 
     def _summary(self, latent: Latent) -> Tensor:
-        """Return the summaries (b, 2 d) of latents, all of which are made of known values' latents."""
-        return self._situations.summary(self.places.now(latent.codes[:, self._active]))
+        """Return the summaries (b, 2 d) of latents, all of which are made of known values' latents; those of the
+        last latent are kept, since legality and behaviour are mostly asked together."""
+        last, summary = self._summarised
+        if last is not latent:
+            summary = self._situations.summary(self.places.now(latent.codes[:, self._active]))
+            self._summarised = latent, summary
+        return summary
 
     @torch.inference_mode()
     def marginals(self, latent: Latent, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:

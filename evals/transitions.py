@@ -81,7 +81,7 @@ def run(
         "peak_mib": round(peak, 1),
         "peak_mib_before_learning": round(before_learning, 1),
         "floors": {name: _scalars(scores) for name, scores in floors.items()},
-        "controls": {name: _scalars(scores) for name, scores in controls.items()},
+        "controls": {name: _scalars(scores, "learn_seconds") for name, scores in controls.items()},
         "intervals": real["intervals"],
         "floor_intervals": {name: scores["intervals"] for name, scores in floors.items()},
         "control_intervals": {name: scores["intervals"] for name, scores in controls.items()},
@@ -97,8 +97,8 @@ def run(
     }
 
 
-def _scalars(scores: dict[str, object]) -> dict[str, object]:
-    return {name: value for name, value in scores.items() if name != "intervals"}
+def _scalars(scores: dict[str, object], *without: str) -> dict[str, object]:
+    return {name: value for name, value in scores.items() if name not in ("intervals", *without)}
 
 
 class _Scored:

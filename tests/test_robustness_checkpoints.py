@@ -59,7 +59,8 @@ def seal(folder: Path) -> None:
     """Make the checksums right again, as somebody would who tampers on purpose."""
     header = json.loads((folder / "config.json").read_text())
     if isinstance(header, dict) and isinstance(header.get("files"), dict):
-        header["files"] = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in header["files"]}
+        there = [name for name in header["files"] if (folder / name).is_file()]
+        header["files"] |= {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in there}
         (folder / "config.json").write_text(json.dumps(header))
 
 

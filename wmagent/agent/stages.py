@@ -20,6 +20,7 @@ from wmagent.domain.answers import Explanation, Plan
 from wmagent.domain.types import Action, Goal, Observation
 from wmagent.errors import InputError, OutOfDomain
 from wmagent.latent.protocols import Planner
+from wmagent.latent.threads import single_thread
 
 HOPELESS = 1e-6  # P(goal) up to which a plan is not worth following
 Update = dict[str, Any]
@@ -69,11 +70,12 @@ class AgentStages:
             dynamics = RestrictedDynamics(self.model, allowed)
         weights = state.get("weights")
         prior = torch.tensor(weights) if weights is not None else None
-        start = self.model.observe(state["facts"])
-        search = self.planner.plan(dynamics, start, objective_for(goal), prior=prior, seed=seed, budget=run.budget)
-        plan = compose(self.model, search, goal, self.planner.name)
-        if plan.probability <= HOPELESS:
-            plan = replace(plan, steps=(), contingencies=(), warnings=out_of_reach(self.model, search, goal))
+        with single_thread():
+            start = self.model.observe(state["facts"])
+            search = self.planner.plan(dynamics, start, objective_for(goal), prior=prior, seed=seed, budget=run.budget)
+            plan = compose(self.model, search, goal, self.planner.name)
+            if plan.probability <= HOPELESS:
+                plan = replace(plan, steps=(), contingencies=(), warnings=out_of_reach(self.model, search, goal))
         run.plan = plan
         return {"plan": to_plain(replace(plan, tree=()))}
 

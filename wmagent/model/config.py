@@ -32,7 +32,7 @@ class ModelConfig(BaseModel):
     regularizer_weight: float = Field(default=0.09, ge=0)
     rollout: int = Field(default=1, ge=1, description="steps of the rollout loss; 1 is one-step only")
     rollout_weight: float = Field(default=0.5, ge=0)
-    steps: int = Field(default=1_600, ge=1, description="optimizer steps")
+    steps: int = Field(default=1_300, ge=1, description="optimizer steps")
     batch: int = Field(default=256, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.05, ge=0)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from wmagent.domain.types import Transition
 from wmagent.errors import InputError, checked_seed
+from wmagent.latent.threads import single_thread
 from wmagent.model.calibration import calibration_curve, expected_calibration_error, fit_temperature
 from wmagent.model.config import ModelConfig
 from wmagent.model.losses import joint_log_probs, slot_log_probs
@@ -65,7 +66,8 @@ def learn(
     trainer = Trainer(
         network, table, codebook, dynamic, rows, config, seed, folder, _fingerprint(train, config, seed, text), report
     )
-    meters = trainer.fit()
+    with single_thread():
+        meters = trainer.fit()
     model = WorldModel(
         config, vocabulary, table, codebook, network, durations, _costs(train, vocabulary), seed=seed, text=text,
         embed=backend.embed,

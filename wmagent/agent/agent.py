@@ -207,6 +207,7 @@ class Agent:
             from wmagent.agent.checkpoint import close_checkpoint
 
             close_checkpoint(self._saver)
+            self._ledger.close()
             self._saver = None
 
     def __enter__(self) -> Agent:

@@ -30,13 +30,15 @@ def open_checkpoint(path: str | Path) -> tuple[BaseCheckpointSaver[Any], SqliteL
     path = Path(path)
     if not path.parent.is_dir():
         raise InputError(f"cannot keep runs in {path}: there is no folder {path.parent}")
-    connection = sqlite3.connect(path, check_same_thread=False)
+    # one connection each: LangGraph's saver writes from its own thread, and a transaction belongs to a connection
+    connection, journal = (sqlite3.connect(path, check_same_thread=False, timeout=30) for _ in range(2))
     try:
-        ledger = SqliteLedger(connection)
+        ledger = SqliteLedger(journal)
         saver = SqliteSaver(connection, serde=strict_serializer())
         saver.setup()
     except sqlite3.DatabaseError as error:
         connection.close()
+        journal.close()
         raise CheckpointError(f"{path} is no checkpoint file of this kind ({error}); give another path") from None
     return saver, ledger
 

@@ -40,6 +40,9 @@ class Ledger:
         """Strike out a deed that did not happen."""
         self._write(key, None)
 
+    def close(self) -> None:
+        """Let go of what the journal holds open."""
+
     def _read(self, key: str) -> Row | None:
         return self._rows.get(key)
 
@@ -59,6 +62,10 @@ class SqliteLedger(Ledger):
         self._lock = threading.Lock()
         with self._lock, self._connection:
             self._connection.execute(_TABLE)
+
+    def close(self) -> None:
+        """Close the journal's connection."""
+        self._connection.close()
 
     def _read(self, key: str) -> Row | None:
         with self._lock:

@@ -36,21 +36,14 @@ class Ledger:
         """Write down what the deed led to."""
         self._write(key, ("finished", json.dumps(result)))
 
-    def forget(self, key: str) -> None:
-        """Strike out a deed that did not happen."""
-        self._write(key, None)
-
     def close(self) -> None:
         """Let go of what the journal holds open."""
 
     def _read(self, key: str) -> Row | None:
         return self._rows.get(key)
 
-    def _write(self, key: str, row: Row | None) -> None:
-        if row is None:
-            self._rows.pop(key, None)
-        else:
-            self._rows[key] = row
+    def _write(self, key: str, row: Row) -> None:
+        self._rows[key] = row
 
 
 class SqliteLedger(Ledger):
@@ -72,9 +65,6 @@ class SqliteLedger(Ledger):
             found = self._connection.execute("SELECT state, result FROM wmagent_deeds WHERE key = ?", (key,))
             return found.fetchone()
 
-    def _write(self, key: str, row: Row | None) -> None:
+    def _write(self, key: str, row: Row) -> None:
         with self._lock, self._connection:
-            if row is None:
-                self._connection.execute("DELETE FROM wmagent_deeds WHERE key = ?", (key,))
-            else:
-                self._connection.execute("INSERT OR REPLACE INTO wmagent_deeds VALUES (?, ?, ?)", (key, *row))
+            self._connection.execute("INSERT OR REPLACE INTO wmagent_deeds VALUES (?, ?, ?)", (key, *row))

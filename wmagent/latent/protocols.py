@@ -216,12 +216,3 @@ class Planner(Protocol):
     ) -> Search:
         """Plan from `start` (one row). `prior` (a,) are proposer weights multiplied into the behaviour prior."""
         ...
-
-
-@runtime_checkable
-class Encoder(Protocol):
-    """Observations to latents."""
-
-    def encode(self, facts: Sequence[dict[str, object]]) -> Latent:
-        """Encode b fact dicts."""
-        ...

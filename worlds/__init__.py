@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from wmagent.worlds.behaviour import experience
     from wmagent.worlds.loading import load, names
     from wmagent.worlds.recorded import read_transitions, write_transitions
+    from wmagent.worlds.restricting import restricted
     from wmagent.worlds.workflow import WorkflowWorld
 
-__all__ = ["WorkflowWorld", "experience", "load", "names", "read_transitions", "write_transitions"]
+__all__ = ["WorkflowWorld", "experience", "load", "names", "read_transitions", "restricted", "write_transitions"]
 
 _HOMES = {
     "WorkflowWorld": "workflow",
@@ -22,6 +23,7 @@ _HOMES = {
     "load": "loading",
     "names": "loading",
     "read_transitions": "recorded",
+    "restricted": "restricting",
     "write_transitions": "recorded",
 }
 

@@ -48,6 +48,7 @@ class _Compiler:
         for key, fact in definition.facts.items():
             with at(f"facts.{key}"):
                 self.domains[key] = _domain(key, fact)
+        self.shown = {key: self._shown(key, fact) for key, fact in definition.facts.items()}
         self.index = {key: index for index, key in enumerate(self.domains)}
 
     def machine(self) -> Machine:
@@ -56,18 +57,28 @@ class _Compiler:
         moves = tuple(self._move(name, action) for name, action in definition.actions.items())
         return Machine(
             domains=self.domains,
+            shown=self.shown,
             draws=draws,
             moves=moves,
             rules=tuple(self._rule(name, rule) for name, rule in definition.rules.items()),
             events=tuple(self._event(name, event) for name, event in definition.events.items()),
             done=self._check("done", definition.done) if definition.done.strip() else lambda state: False,
             ends=bool(definition.done.strip()),
-            codes=tuple({canonical(v): code for code, v in enumerate(domain)} for domain in self.domains.values()),
+            codes=tuple(_codes(self.domains[key]) | _codes(self.shown[key]) for key in self.domains),
         )
 
     def _check(self, place: str, text: str, known: Mapping[str, tuple[Value, ...]] | None = None) -> Check:
         with at(place):
             return compile_check(parse(text), self.domains if known is None else known)
+
+    def _shown(self, key: str, fact: Fact) -> tuple[Value, ...]:
+        """Return the fact's values as the world shows them: the sentences of a policy."""
+        domain = self.domains[key]
+        with at(f"facts.{key}.value_words"):
+            for value in fact.value_words:
+                find_code(key, value, domain)
+        with at(f"facts.{key}.policy"):
+            return domain if fact.policy is None else _sentences(key, fact, domain)
 
     def _draw(self, key: str, fact: Fact) -> Draw:
         place = f"facts.{key}.start"
@@ -185,6 +196,27 @@ def _domain(key: str, fact: Fact) -> tuple[Value, ...]:
     if twice:
         raise InputError(f"{twice[0]!r} is listed twice (values compare as text, whatever their case)")
     return domain
+
+
+def _sentences(key: str, fact: Fact, domain: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Return the sentence of every value of a policy; all differ, so that a sentence tells the value."""
+    if not fact.static:
+        raise InputError("a policy does not change during a case; add 'static: true'")
+    if isinstance(fact.policy, dict):
+        of_code = {find_code(key, value, domain): text for value, text in fact.policy.items()}
+        missing = [canonical(value) for code, value in enumerate(domain) if code not in of_code]
+        if missing:
+            raise InputError(f"no sentence for {', '.join(missing[:5])}; every value of a policy needs one")
+        sentences = tuple(of_code[code] for code in range(len(domain)))
+    else:
+        sentences = tuple(str(fact.policy).replace("{value}", canonical(value)) for value in domain)
+    if len({*sentences, *map(canonical, domain)}) < 2 * len(domain):
+        raise InputError("two values read the same; put {value} into the sentence, or give one sentence per value")
+    return sentences
+
+
+def _codes(domain: tuple[Value, ...]) -> dict[str, int]:
+    return {canonical(value): code for code, value in enumerate(domain)}
 
 
 def _normal(chances: Iterable[float]) -> tuple[float, ...]:

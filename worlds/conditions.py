@@ -1,10 +1,11 @@
-"""The small expression form of guards and rules, such as `status == in review and amount != large`.
+"""The small expression form of guards and rules, such as `status == in review and amount > approval limit`.
 
 Knows how to parse it and turn it into a fast check over coded states; knows nothing of actions or files.
 """
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +20,22 @@ _TOKEN = re.compile(r"""\s*(?:(==|!=|<=|>=|<|>|\(|\)|,)|'([^']*)'|"([^"]*)"|([^\
 _LIMIT = 2_000  # characters of one expression
 _DEPTH = 40  # nested brackets
 _ORDER = ("<", "<=", ">", ">=")
+_COMPARE: dict[str, Callable[[float | str, float | str], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 @dataclass(frozen=True)
 class Test:
-    """One fact against values: `op` is ==, !=, <, <=, >, >= with one value, or `in`, `not in` with several."""
+    """One fact against values: `op` is ==, !=, <, <=, >, >= with one value, or `in`, `not in` with several.
+
+    The one value may also name another fact, whose value then counts.
+    """
 
     key: str
     op: str
@@ -211,6 +223,13 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 def find_code(key: str, text: Value, domain: Sequence[Value]) -> int:
     """Return the index of a value in the fact's domain; InputError with did-you-mean if it is none of them."""
+    code = _code(text, domain)
+    if code is None:
+        raise unknown(f"value of {key!r}", canonical(text), [canonical(value) for value in domain])
+    return code
+
+
+def _code(text: Value, domain: Sequence[Value]) -> int | None:
     wanted = canonical(text)
     for code, value in enumerate(domain):
         spelled = canonical(value)
@@ -218,7 +237,7 @@ def find_code(key: str, text: Value, domain: Sequence[Value]) -> int:
             return code
         if not isinstance(value, (str, bool)) and _number(wanted) == value:
             return code
-    raise unknown(f"value of {key!r}", wanted, [canonical(value) for value in domain])
+    return None
 
 
 def _number(text: str) -> float | None:
@@ -231,28 +250,61 @@ def _number(text: str) -> float | None:
 def compile_check(tree: Expression, domains: Mapping[str, Sequence[Value]]) -> Check:
     """Return the expression as a function of a coded state; fact i of the state is the i-th key of `domains`."""
     if isinstance(tree, Test):
+        other = other_fact(tree, domains)
+        if other is not None:
+            return _pair(tree, other, domains)
         at, table = _table(tree, domains)
         return lambda state: table[state[at]]
     if isinstance(tree, Negation):
         inner = compile_check(tree.part, domains)
         return lambda state: not inner(state)
-    if isinstance(tree, Every) and all(isinstance(part, Test) for part in tree.parts):
-        tables = tuple(_table(part, domains) for part in tree.parts if isinstance(part, Test))
-        return _all_of(tables)
-    parts = tuple(compile_check(part, domains) for part in tree.parts)
     if isinstance(tree, Every):
-        return lambda state: all(part(state) for part in parts)
+        single = [part for part in tree.parts if isinstance(part, Test) and other_fact(part, domains) is None]
+        rest = tuple(compile_check(part, domains) for part in tree.parts if part not in single)
+        return _all_of(tuple(_table(part, domains) for part in single), rest)
+    parts = tuple(compile_check(part, domains) for part in tree.parts)
     return lambda state: any(part(state) for part in parts)
 
 
-def _all_of(tables: tuple[tuple[int, tuple[bool, ...]], ...]) -> Check:
+def compile_conditions(found: Sequence[Condition], domains: Mapping[str, Sequence[Value]]) -> Check:
+    """Return the check that all conditions of a goal hold, each of one fact against one value."""
+    tests = [Test(c.key, c.op, (canonical(c.value),)) for c in found]
+    return _all_of(tuple(_table(test, domains) for test in tests), ())
+
+
+def _all_of(tables: tuple[tuple[int, tuple[bool, ...]], ...], rest: tuple[Check, ...]) -> Check:
     def check(state: State) -> bool:  # a plain loop: three times faster than all(…) here
         for at, table in tables:  # noqa: SIM110
             if not table[state[at]]:
                 return False
         return True
 
-    return check
+    if not rest:
+        return check
+    return lambda state: check(state) and all(part(state) for part in rest)
+
+
+def other_fact(test: Test, domains: Mapping[str, Sequence[Value]]) -> str | None:
+    """Return the fact on the right side, or None where the words are a value of the fact on the left."""
+    text = test.values[0]
+    if test.op not in _COMPARE or text not in domains or test.key not in domains:
+        return None
+    if test.op in _ORDER:
+        return None if _number(text) is not None else text
+    return None if _code(text, domains[test.key]) is not None else text
+
+
+def _pair(test: Test, other: str, domains: Mapping[str, Sequence[Value]]) -> Check:
+    """Return the comparison of two facts: as numbers for an order, as text for == and !=."""
+    keys, compare = list(domains), _COMPARE[test.op]
+    left, right = keys.index(test.key), keys.index(other)
+    if test.op in _ORDER:
+        lefts = [_as_number(test.key, test.op, value) for value in domains[test.key]]
+        rights = [_as_number(other, test.op, value) for value in domains[other]]
+    else:
+        lefts = [canonical(value) for value in domains[test.key]]
+        rights = [canonical(value) for value in domains[other]]
+    return lambda state: compare(lefts[state[left]], rights[state[right]])
 
 
 def _table(test: Test, domains: Mapping[str, Sequence[Value]]) -> tuple[int, tuple[bool, ...]]:
@@ -269,7 +321,12 @@ def _table(test: Test, domains: Mapping[str, Sequence[Value]]) -> tuple[int, tup
 
 
 def _ordered(test: Test, value: Value) -> bool:
-    if isinstance(value, (str, bool)):
-        raise InputError(f"{test.key!r} holds words; {test.op} compares numbers, use == or != or in (…)")
+    _as_number(test.key, test.op, value)
     op: Op = test.op  # type: ignore[assignment]
     return Condition(test.key, test.values[0], op).accepts(value)
+
+
+def _as_number(key: str, op: str, value: Value) -> float:
+    if isinstance(value, (str, bool)):
+        raise InputError(f"{key!r} holds words; {op} compares numbers, use == or != or in (…)")
+    return value

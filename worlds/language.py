@@ -15,7 +15,8 @@ Chance = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Hours = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Money = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Words = tuple[Annotated[str, Field(min_length=1, max_length=1_000)], ...]
+Sentence = Annotated[str, Field(min_length=1, max_length=1_000)]
+Words = tuple[Sentence, ...]
 Duration = Hours | dict[Hours, Chance]  # fixed, or {hours: chance}
 
 
@@ -36,14 +37,18 @@ class Fact(_Part):
     """One fact: `values` or an integer `range` (both ends included), and how it starts.
 
     `start` is a value, `{value: chance}`, or cases of such distributions; the first case whose `when` holds counts.
-    A `static` fact is drawn once and no effect may set it. `words` are paraphrases of the key.
+    A `static` fact is drawn once and no effect may set it. `words` are paraphrases of the key, `value_words` of
+    values. A static fact may be a `policy`: a sentence with `{value}` in it, or `{value: sentence}`. The world then
+    shows the sentence as the fact's value, while conditions go on to compare the value behind it.
     """
 
     values: tuple[Value, ...] | None = None
     range: tuple[int, int] | None = None
     start: Value | dict[Value, Chance] | tuple[StartCase, ...]
     static: bool = False
+    policy: Sentence | dict[Value, Sentence] | None = None
     words: Words = ()
+    value_words: dict[Value, Words] = {}
 
     def domain(self) -> tuple[Value, ...]:
         """Return all values the fact can take."""
@@ -113,7 +118,12 @@ class GoalPart(_Part):
 
 
 class Definition(_Part):
-    """A whole workflow file."""
+    """A whole workflow file.
+
+    Every `guard`, `when` and `done` is a condition: comparisons of a fact with a value (`status == in review`,
+    `amount in (1, 2)`) or with another fact (`amount > approval limit`; words that are a value of the fact on the
+    left mean that value), joined by `and`, `or`, `not` and brackets.
+    """
 
     format: Literal[1]
     name: Name

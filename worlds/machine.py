@@ -74,6 +74,7 @@ class Machine:
     """Everything a workflow world does, over coded states. Pure: randomness comes in as a generator."""
 
     domains: Mapping[str, tuple[Value, ...]]
+    shown: Mapping[str, tuple[Value, ...]]  # as the world shows them: the sentences of policies
     draws: tuple[Draw, ...]
     moves: tuple[Move, ...]
     rules: tuple[Law, ...]
@@ -83,7 +84,10 @@ class Machine:
     codes: tuple[dict[str, int], ...] = field(repr=False, default=())
 
     def encode(self, facts: Facts) -> State:
-        """Return the coded state; InputError where a fact is missing, unknown or has an unknown value."""
+        """Return the coded state; InputError where a fact is missing, unknown or has an unknown value.
+
+        A policy may be given as its sentence or as the value behind it.
+        """
         try:
             state = tuple([codes[canonical(facts[key])] for key, codes in zip(self.domains, self.codes, strict=True)])
         except KeyError:
@@ -96,7 +100,7 @@ class Machine:
         for key in facts:
             if key not in self.domains:
                 return unknown("fact", str(key), self.domains)
-        for (key, domain), codes in zip(self.domains.items(), self.codes, strict=True):
+        for (key, domain), codes in zip(self.shown.items(), self.codes, strict=True):
             if key not in facts:
                 return InputError(f"the facts lack {key!r}; it is one of {', '.join(map(canonical, domain))}")
             if canonical(facts[key]) not in codes:
@@ -104,8 +108,8 @@ class Machine:
         return InputError("the facts do not fit this world")
 
     def decode(self, state: State) -> Facts:
-        """Return the facts of a coded state."""
-        values = zip(self.domains.items(), state, strict=True)
+        """Return the facts of a coded state, policies as their sentences."""
+        values = zip(self.shown.items(), state, strict=True)
         return {key: domain[code] for (key, domain), code in values}
 
     def legal(self, state: State) -> list[int]:

@@ -6,15 +6,15 @@ Knows the machine and the solver; knows no learning. It remembers what it enumer
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from wmagent.domain.types import Action, Condition, Facts, Goal, canonical
+from wmagent.domain.types import Action, Condition, Facts, Goal
 from wmagent.domain.world import Outcome, Policy, Truth
 from wmagent.errors import InputError
-from wmagent.worlds.conditions import Check, Every, State, Test, compile_check
+from wmagent.worlds.conditions import Check, State, compile_conditions
 from wmagent.worlds.following import Walk, follow_plan, follow_policy
 from wmagent.worlds.machine import Branch
 
@@ -126,6 +126,28 @@ class WorkflowOracle:
 
         return policy
 
+    def optimal_value(self, start: Facts, goal: Goal) -> Callable[[Facts, float], float]:
+        """Return P(goal) of the best policy from any state that `start` leads to, given the hours elapsed since.
+
+        InputError for goals with `max_cost`, and for states that `start` does not lead to.
+        """
+        if goal.max_cost is not None:
+            raise InputError("a value sees facts and hours, not money spent; ask for the goal without max_cost")
+        solution = self._solved(self._machine.encode(start), goal, frozenset())
+
+        def value(facts: Facts, elapsed: float) -> float:
+            left = 0
+            if goal.deadline is not None:
+                left = math.floor((goal.deadline - elapsed) / self.unit + 1e-9)
+                if left < 0:
+                    return 0.0
+            index = solution.graph.nodes.get((self._machine.encode(facts), 0.0))
+            if index is None:
+                raise InputError("this state cannot be reached from the start, or only beyond the goal")
+            return float(solution.probability[min(left, len(solution.probability) - 1), index])
+
+        return value
+
     def _moves_of(self, actions: Sequence[Action]) -> frozenset[int]:
         return frozenset(self.world.action_index(action) for action in actions)
 
@@ -144,8 +166,7 @@ class WorkflowOracle:
         return round(hours / self.unit)
 
     def _check(self, conditions: Sequence[Condition]) -> Check:
-        tests = tuple(Test(c.key, c.op, (canonical(c.value),)) for c in conditions)
-        return compile_check(Every(tests), self._machine.domains)
+        return compile_conditions(conditions, self._machine.shown)
 
     def _walk(self, goal: Goal) -> Walk:
         return Walk(

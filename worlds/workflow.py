@@ -12,12 +12,12 @@ from random import Random
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from wmagent.domain.types import Action, Condition, Facts, Goal, Observation, Value
+from wmagent.domain.types import Action, Condition, Facts, Goal, Observation, Value, canonical
 from wmagent.domain.world import Step
 from wmagent.errors import InputError, unknown
 from wmagent.worlds.compiler import at, compile_definition
-from wmagent.worlds.conditions import compile_check, conditions, find_code, parse
-from wmagent.worlds.language import Definition, GoalPart
+from wmagent.worlds.conditions import compile_conditions, conditions, find_code
+from wmagent.worlds.language import Definition, Fact, GoalPart
 from wmagent.worlds.machine import Machine
 
 if TYPE_CHECKING:
@@ -26,10 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Texts:
-    """How people say things in this world: paraphrases by fact key, action name and goal (its first words)."""
+    """How people say things in this world: paraphrases by fact key, action name and goal (its first words).
+
+    `values` has them per fact key and value, as the world shows it, where the definition gives some. The name or
+    value itself always stands first.
+    """
 
     about: str
     facts: Mapping[str, tuple[str, ...]]
+    values: Mapping[str, Mapping[Value, tuple[str, ...]]]
     actions: Mapping[str, tuple[str, ...]]
     goals: Mapping[str, tuple[str, ...]]
 
@@ -65,8 +70,8 @@ class WorkflowWorld:
 
     @cached_property
     def domains(self) -> Mapping[str, tuple[Value, ...]]:
-        """Every fact key with all values it can take."""
-        return MappingProxyType(dict(self.machine.domains))
+        """Every fact key with all values it can take, policies as their sentences."""
+        return MappingProxyType(dict(self.machine.shown))
 
     @cached_property
     def texts(self) -> Texts:
@@ -75,6 +80,7 @@ class WorkflowWorld:
         return Texts(
             about=definition.about,
             facts=MappingProxyType({key: (key, *fact.words) for key, fact in definition.facts.items()}),
+            values=MappingProxyType({key: self._value_words(key, fact) for key, fact in definition.facts.items()}),
             actions=MappingProxyType({name: (name, *part.words) for name, part in definition.actions.items()}),
             goals=MappingProxyType({part.words[0]: part.words for part in definition.goals}),
         )
@@ -137,18 +143,22 @@ class WorkflowWorld:
             words=part.words[0],
         )
 
+    def _value_words(self, key: str, fact: Fact) -> Mapping[Value, tuple[str, ...]]:
+        shown = self.machine.shown[key]
+        coded = {find_code(key, value, self.machine.domains[key]): words for value, words in fact.value_words.items()}
+        return MappingProxyType({shown[code]: (canonical(shown[code]), *words) for code, words in coded.items()})
+
     def _conditions(self, place: str, text: str) -> tuple[Condition, ...]:
         """Return the comparisons of a goal with values as the domain has them."""
-        domains = self.machine.domains
         with at(place):
             found = conditions(text)
             if not found:
                 raise InputError("empty; say what should become true")
-            compile_check(parse(text), domains)
+            compile_conditions(found, self.machine.shown)
             return tuple(
                 c if c.op not in ("==", "!=") else Condition(c.key, self._value(c.key, c.value), c.op) for c in found
             )
 
     def _value(self, key: str, value: Value) -> Value:
-        domain = self.machine.domains[key]
+        domain = self.machine.shown[key]
         return domain[find_code(key, value, domain)]

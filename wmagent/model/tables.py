@@ -41,7 +41,7 @@ class FactTable(OnDevice):
     centre: Tensor
 
     @classmethod
-    def build(cls, vocabulary: Vocabulary, embed: Embed, centre: Tensor | None = None) -> FactTable:
+    def build(cls, vocabulary: Vocabulary, embed: Embed) -> FactTable:
         """Embed each distinct sentence once."""
         slots = vocabulary.active
         known = [(vocabulary.slots[i], vocabulary.values[i][: vocabulary.told_apart(i)]) for i in slots]
@@ -55,10 +55,9 @@ class FactTable(OnDevice):
             values[row, : len(group)] = flat[start : start + len(group)]
             mask[row, : len(group)] = True
             start += len(group)
-        if centre is None:
-            trained = torch.tensor([min(vocabulary.trained[i], vocabulary.told_apart(i)) for i in slots])
-            within = (torch.arange(longest) < trained.unsqueeze(1)).unsqueeze(-1)
-            centre = (values * within).sum(1) / trained.clamp(min=1).unsqueeze(1)
+        trained = torch.tensor([min(vocabulary.trained[i], vocabulary.told_apart(i)) for i in slots])
+        within = (torch.arange(longest) < trained.unsqueeze(1)).unsqueeze(-1)
+        centre = (values * within).sum(1) / trained.clamp(min=1).unsqueeze(1)
         values = torch.nn.functional.normalize(values - centre.unsqueeze(1), dim=-1) * mask.unsqueeze(-1)
         keys = embed([words(vocabulary.slots[i]) for i in slots])
         parts = [action_sentences(a) for a in vocabulary.actions]
@@ -68,6 +67,20 @@ class FactTable(OnDevice):
             actions.append(vectors[start : start + len(group)].sum(0))
             start += len(group)
         return cls(values, mask, keys, torch.stack(actions), centre)
+
+    def grown(self, vocabulary: Vocabulary, embed: Embed) -> FactTable:
+        """Return the table with the values that the vocabulary got since; what is in it stays as it is."""
+        room = [vocabulary.told_apart(i) for i in vocabulary.active]
+        have = self.mask.sum(1).tolist()
+        values = self.values.new_zeros(len(room), max(room), self.values.shape[-1])
+        values[:, : self.values.shape[1]] = self.values
+        mask = torch.arange(max(room)) < torch.tensor(room).unsqueeze(1)
+        for row, slot in enumerate(vocabulary.active):
+            later = vocabulary.values[slot][have[row] : room[row]]
+            if later:
+                vectors = embed([fact_sentence(vocabulary.slots[slot], value) for value in later])
+                values[row, have[row] : room[row]] = torch.nn.functional.normalize(vectors - self.centre[row], dim=-1)
+        return FactTable(values, mask, self.keys, self.actions, self.centre)
 
 
 def duration_grid(durations: Sequence[float]) -> Tensor:

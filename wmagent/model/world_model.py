@@ -152,7 +152,7 @@ class WorldModel:
     def refresh(self) -> None:
         """Recompute the cached latents of facts and actions, embedding values that were met since."""
         if self._grown():
-            self.table = FactTable.build(self.vocabulary, self.embed, self.table.centre)
+            self.table = self.table.grown(self.vocabulary, self.embed)
         with torch.no_grad():
             self.words = self.network.words(self.table, self.codebook)
             self._situations = Situations.of(self.network, self.words)

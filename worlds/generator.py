@@ -66,7 +66,7 @@ def random_workflow(
 
     InputError for other values.
     """
-    if size not in _SCALES:
+    if size not in get_args(Size):
         raise InputError(f"size is one of {', '.join(get_args(Size))}, not {size!r}")
     _whole("branching", branching, 1, MOST_BRANCHING)
     _whole("rule_depth", rule_depth, 0, most_rules(size))

@@ -1,17 +1,18 @@
-"""`wmagent world …`: shipped and described worlds: list, show, and generate experience. Loads no torch."""
+"""`wmagent world …`: shipped, described and made-up worlds: list, show, make, generate experience. Loads no torch."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from wmagent.cli.output import AsJson, Seed, command, note, show, show_json
 
-app = typer.Typer(help="Worlds that experience comes from: list, show, generate.", no_args_is_help=True)
+app = typer.Typer(help="Worlds that experience comes from: list, show, generate, random.", no_args_is_help=True)
 
 WorldName = Annotated[str, typer.Argument(metavar="WORLD", help="A shipped name, or a YAML/JSON file.")]
+Size = Literal["tiny", "small", "medium", "large", "huge"]
 
 
 @app.command("list")
@@ -93,3 +94,42 @@ def generate(
         show_json({"world": name, "file": str(out), "transitions": len(rows), "cases": len({row.case for row in rows})})
         return
     note(f"wrote {len(rows):,} transitions to {out}")
+
+
+@app.command("random")
+@command
+def random_world(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write: .yaml, .yml.")],
+    size: Annotated[Size, typer.Option(help="Reachable states, from 10² to 10⁶.")] = "small",
+    branching: Annotated[int, typer.Option(help="Ways there are to do every check, 1 to 4.")] = 2,
+    stochasticity: Annotated[float, typer.Option(help="0: nothing is left to chance; 1: very much.")] = 0.5,
+    rule_depth: Annotated[int, typer.Option(help="How many hidden rules set each other off.")] = 2,
+    policies: Annotated[int, typer.Option(help="Rules that are facts to be read, 0 to 3.")] = 0,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Make up a workflow and write it to a file that every command takes as a world.
+
+    Examples:
+
+        wmagent world random --seed 7 --size medium -o made-up.yaml
+
+        wmagent world random --seed 7 --stochasticity 0.8 --rule-depth 3 -o made-up.yaml
+    """
+    from wmagent.worlds.generator import random_workflow
+    from wmagent.worlds.writing import write_world
+
+    world = random_workflow(
+        seed,
+        size=size,
+        branching=branching,
+        stochasticity=stochasticity,
+        rule_depth=rule_depth,
+        policies=policies,
+    )
+    write_world(out, world)
+    facts, actions = len(world.domains), len(world.actions)
+    if as_json:
+        show_json({"world": world.name, "file": str(out), "facts": facts, "actions": actions})
+        return
+    note(f"wrote {world.name} to {out}: {facts} facts, {actions} actions")

@@ -101,7 +101,7 @@ def _escalation(outline: Outline) -> Part:
         "cost": 600,
         "duration": outline.hours(24),
         "effects": [
-            {"when": check.has(2), "outcomes": outline.turns(0.6, {"set": {check.name: check.value(1)}}, stopped)}
+            {"when": check.has(2), "outcomes": outline.turns(0.4, {"set": {check.name: check.value(1)}}, stopped)}
             for check in outline.checks
         ],
         "words": ["go to the board", "have the board decide"],

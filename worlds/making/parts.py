@@ -129,7 +129,7 @@ def _events(outline: Outline) -> Part:
     events: Part = {
         f"{outline.subject[0]} withdrawn": {
             "when": outline.at(last),
-            "chance": round(0.04 * luck, 4),
+            "chance": round(0.02 * luck, 4),
             "set": {"stage": "cancelled"},
         }
     }
@@ -151,7 +151,7 @@ def _events(outline: Outline) -> Part:
 def _goals(outline: Outline) -> list[Part]:
     subject, others = outline.subject
     usual = sum(check.hours for check in outline.checks) + 4 * len(outline.stages) + 8
-    days = -(-round(1.25 * usual) // 24)
+    days = -(-round((1.25 + 0.75 * outline.luck) * usual) // 24)
     first = next(check for check in outline.checks if check.required)
     said = [f"get the {subject} completed", *(f"have the {other} finished" for other in others)]
     goals = [

@@ -157,6 +157,11 @@ class ImaginedGraph:
         """Return the (rows, n) value codes of the given states."""
         return self._codes.rows[states]
 
+    def enter(self, latent: Latent) -> np.ndarray:
+        """Take further starting states in; return the (b,) ids of the rows."""
+        rows = np.arange(len(latent))
+        return self._intern(latent, rows, np.zeros_like(rows), np.full_like(rows, -1))
+
     def know(self, states: np.ndarray) -> None:
         """Ask the model what is legal and usual in the given states, where not asked before."""
         todo = states[~self._state["known"].rows[states]]

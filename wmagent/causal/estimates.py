@@ -1,0 +1,139 @@
+"""P(Y = 1) if everybody had done the action: naive, inverse-propensity and doubly robust, with intervals.
+Knows arrays of decisions, outcomes, propensities and predictions; must not know where they come from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wmagent.errors import InputError
+
+Floats = NDArray[np.float64]
+Z90 = 1.6448536269514722  # two-sided 90 % normal quantile
+CLIP = 0.02  # propensities below this are taken as this, which bounds a decision's weight by 50
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A probability with its 90 % interval and the number of decisions that it is worth."""
+
+    value: float
+    interval: tuple[float, float]
+    effective: float  # observations that a plain share of the same precision would have
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """n recorded decisions: `taken` (n,) whether the action was chosen, `outcome` (n,) 0 or 1 (or a share),
+    `propensity` (n,) P(action | state), `predicted` (n,) the outcome model's P(Y = 1 | action, state), `weight` (n,)
+    how much each counts towards the population that is asked about, `group` (n,) ids: those of one group vary together.
+    """
+
+    taken: Floats
+    outcome: Floats
+    propensity: Floats
+    predicted: Floats
+    weight: Floats
+    group: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        lengths = {len(column) for column in vars(self).values()}
+        if len(lengths) != 1:
+            raise InputError(f"the columns of decisions have {sorted(lengths)} rows; give one row per decision in each")
+        if not self.taken.any():
+            raise InputError("no recorded decision took the action; there is nothing to estimate from")
+        if (self.propensity <= 0).any() or (self.propensity > 1).any():
+            raise InputError("propensities lie above 0 and up to 1; clip those that are estimated as 0")
+
+
+def naive(decisions: Decisions) -> Estimate:
+    """Return the share of good outcomes where the action was taken, whatever led to it."""
+    return _ratio(decisions.taken * decisions.weight, decisions.outcome, decisions.group)
+
+
+def inverse_propensity(decisions: Decisions, clip: float = CLIP) -> Estimate:
+    """Return the self-normalised (Hájek) inverse-propensity estimate; right where the propensities are."""
+    return _ratio(_inverse(decisions, clip), decisions.outcome, decisions.group)
+
+
+def doubly_robust(decisions: Decisions, predicted: float | None = None, clip: float = CLIP) -> Estimate:
+    """Return the augmented inverse-propensity estimate: the mean prediction plus the weighted mean residual.
+
+    Consistent where either the propensities or the predictions are right (Robins, Rotnitzky & Zhao 1994), with the
+    interval of its influence function. `predicted` is the mean prediction for the population that is asked about,
+    where that is another one than the decisions'.
+    """
+    share = decisions.weight / decisions.weight.sum()
+    inverse = _inverse(decisions, clip)
+    residual = decisions.outcome - decisions.predicted
+    mean_residual = float(inverse @ residual / inverse.sum())
+    own = float(share @ decisions.predicted)
+    influence = inverse / inverse.sum() * (residual - mean_residual)
+    if predicted is None:
+        influence = influence + share * (decisions.predicted - own)
+    value = (own if predicted is None else predicted) + mean_residual
+    return _bounded(value, influence, inverse, decisions.group)
+
+
+def cross_fitted(predicted: Floats, outcome: Floats, taken: Floats, fold: NDArray[np.int64]) -> Floats:
+    """Return predictions (n,) recalibrated by the other folds' outcomes, so that no outcome corrects itself.
+
+    One number is fitted per fold: the shift on the log-odds scale that makes predictions agree with what followed the
+    action elsewhere; it is shrunk towards 0 by one outcome each way.
+    """
+    corrected = predicted.copy()
+    for number in np.unique(fold):
+        mine, others = fold == number, (fold != number) & (taken > 0)
+        expected, seen = float(predicted[others].sum()) + 1.0, float(outcome[others].sum()) + 1.0
+        n = float(others.sum()) + 2.0
+        shift = logit(seen / n) - logit(expected / n)
+        corrected[mine] = expit(logit(predicted[mine]) + shift)
+    return corrected
+
+
+def wilson(value: float, n: float, z: float = Z90) -> tuple[float, float]:
+    """Return the Wilson score interval of a share `value` of n observations (n may be fractional)."""
+    if n <= 0:
+        return 0.0, 1.0
+    centre = (value + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(value * (1 - value) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return max(0.0, min(centre - half, value)), min(1.0, max(centre + half, value))
+
+
+def logit(share: Floats | float) -> Floats:
+    """Return log odds, of shares kept 1e-6 away from 0 and 1."""
+    kept = np.clip(share, 1e-6, 1 - 1e-6)
+    return np.log(kept / (1 - kept))
+
+
+def expit(odds: Floats | float) -> Floats:
+    """Return the shares of log odds."""
+    return 1 / (1 + np.exp(-np.asarray(odds, dtype=np.float64)))
+
+
+def _inverse(decisions: Decisions, clip: float) -> Floats:
+    return decisions.taken * decisions.weight / np.maximum(decisions.propensity, clip)
+
+
+def _ratio(weight: Floats, outcome: Floats, group: NDArray[np.int64]) -> Estimate:
+    value = float(weight @ outcome / weight.sum())
+    return _bounded(value, weight / weight.sum() * (outcome - value), weight, group)
+
+
+def _bounded(value: float, influence: Floats, weight: Floats, group: NDArray[np.int64]) -> Estimate:
+    """Return the estimate, kept in [0, 1], with the Wilson interval of as many observations as its variance is worth.
+
+    The variance is summed over groups. Never more observations are claimed than the weights are worth (Kish), so
+    that outcomes that are all alike do not look certain.
+    """
+    value = min(max(value, 0.0), 1.0)
+    _, place = np.unique(group, return_inverse=True)
+    by_group = np.bincount(place, influence)
+    per_group = np.bincount(place, weight)
+    kish = float(weight.sum() ** 2 / (per_group**2).sum())
+    variance = float((by_group**2).sum()) * kish / max(kish - 1.0, 1.0)
+    effective = kish if variance <= 0 else min(kish, value * (1 - value) / variance) if 0 < value < 1 else kish
+    return Estimate(value, wilson(value, effective), effective)

@@ -21,6 +21,10 @@ from wmagent.worlds.workflow import WorkflowWorld
 # One door for every shipped world: its name and its file in this folder. A new world is one file and one line here.
 WORLDS: dict[str, str] = {
     "contract-approval": "contract_approval.yaml",
+    "it-incident": "it_incident.yaml",
+    "loan-application": "loan_application.yaml",
+    "project-phases": "project_phases.yaml",
+    "purchase-to-pay": "purchase_to_pay.yaml",
 }
 
 _MAX_BYTES = 2_000_000

@@ -14,6 +14,7 @@ from wmagent.agent.anomalies import Method, find_anomalies
 from wmagent.agent.episode import AgentState, Approve, Deed, Episode, Run
 from wmagent.agent.explainer import TemplateExplainer
 from wmagent.agent.goals import Understanding, check_goal, understand
+from wmagent.agent.grounding import ground as grounded
 from wmagent.agent.inputs import facts_of, insertion_of, planner_of, sound_state
 from wmagent.agent.ledger import Ledger
 from wmagent.agent.matching import match_action, match_actions
@@ -65,15 +66,18 @@ class Agent:
         seed: int = 0,
         budget: Budget | None = None,
         actions: Sequence[Action | str] | None = None,
+        ground: bool = True,
     ) -> Plan:
         """Return the best imagined plan from the observed state.
 
-        `goal` in words is understood first (see `understand`); `actions` restricts what may be done. Unknown facts
-        raise OutOfDomain, goals that the model cannot express InputError.
+        `goal` in words is understood first (see `understand`); `actions` restricts what may be done. Facts in other
+        words than the model's are read as those that they clearly mean, which the plan's warnings say, unless `ground`
+        is False. Other unknown facts raise OutOfDomain, goals that the model cannot express InputError.
         """
         started = time.perf_counter()
-        run = Run(allowed=self._allowed(actions), budget=budget)
-        self._planning.invoke(self._start(goal, state, seed), context=run)
+        facts, readings = self._read(state, ground)
+        run = Run(allowed=self._allowed(actions), budget=budget, readings=readings)
+        self._planning.invoke(self._start(goal, facts, seed), context=run)
         assert run.plan is not None
         return replace(run.plan, milliseconds=(time.perf_counter() - started) * 1000)
 
@@ -85,10 +89,12 @@ class Agent:
         seed: int = 0,
         budget: Budget | None = None,
         actions: Sequence[Action | str] | None = None,
+        ground: bool = True,
     ) -> Iterator[dict[str, Any]]:
         """Yield `{"stage": …, …}` for every stage of planning as it ends; plain JSON."""
-        run = Run(allowed=self._allowed(actions), budget=budget)
-        yield from self._planning.stream(self._start(goal, state, seed), context=run, stream_mode="custom")
+        facts, readings = self._read(state, ground)
+        run = Run(allowed=self._allowed(actions), budget=budget, readings=readings)
+        yield from self._planning.stream(self._start(goal, facts, seed), context=run, stream_mode="custom")
 
     def what_if(
         self,
@@ -100,27 +106,30 @@ class Agent:
         until: str | Goal,
         force: bool = False,
         seed: int = 0,
+        ground: bool = True,
     ) -> WhatIf:
         """Return P(until) when `actions` are done instead, or the baseline plan without `skip` or with `insert`.
 
         The baseline is the plan for `until`; beside it stands the best that can be done under the intervention.
-        Outside recorded experience no number is given unless `force`.
+        Outside recorded experience no number is given unless `force`. `ground` is as for `plan`.
         """
         if actions is None and skip is None and insert is None:
             raise InputError("a what-if needs actions, skip or insert")
         if actions is not None and (skip is not None or insert is not None):
             raise InputError("give either actions or skip/insert: the latter change the baseline plan")
         goal = self._goal(until)
+        facts, readings = self._read(state, ground)
         question = Question(
             goal=goal,
-            facts=facts_of(state),
+            facts=facts,
             actions=None if actions is None else tuple(match_action(a, self.model) for a in actions),
             skip=() if skip is None else match_actions(skip, self.model),
             insert=None if insert is None else insertion_of(insert, self.model),
             force=force,
             seed=checked_seed(seed),
         )
-        return answer_what_if(self.model, question, self.plan)
+        answer = answer_what_if(self.model, question, self.plan)
+        return replace(answer, warnings=(*readings, *answer.warnings)) if readings else answer
 
     def explain(self, answer: Plan | WhatIf) -> Explanation:
         """Return the answer in words, every claim of which it entails."""
@@ -271,6 +280,14 @@ class Agent:
             status="running",
             note="",
         )
+
+    def _read(self, state: Facts | Observation, ground: bool) -> tuple[Facts, tuple[str, ...]]:
+        """Return the facts of a state in the model's words, and how those were read that were said otherwise."""
+        facts = facts_of(state)
+        if not ground:
+            return facts, ()
+        found = grounded(facts, self.model)
+        return found.facts, found.readings
 
     def _goal(self, goal: str | Goal) -> Goal:
         if isinstance(goal, str):

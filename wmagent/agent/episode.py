@@ -47,6 +47,7 @@ class Run:
     allowed: frozenset[int] | None = None
     budget: Budget | None = None
     ledger: Ledger = field(default_factory=Ledger)
+    readings: tuple[str, ...] = ()  # how facts were read that were said in other words
     plan: Plan | None = None
     explanation: Explanation | None = None
 

@@ -22,8 +22,8 @@ STOP = stem_set(
     "want need wants needs i we you my our should must can will would shall as by at into in on there state "
     "possible soon quickly try turn turned switch switched put goal case while also both still until end up"
 )
-_YES = stem_set("true yes on enabled enable active activated")
-_NO = stem_set("false no off disabled disable inactive deactivated out")
+YES = stem_set("true yes on enabled enable active activated")
+NO = stem_set("false no off disabled disable inactive deactivated out")
 _GENERAL = stem_set("status state stage outcome result phase mode setting")
 _NOTHING = stem_set("none no false absent nothing null unknown 0")
 _OVER = stem_set("cleared closed resolved ended lifted removed released cancelled canceled over")
@@ -117,12 +117,12 @@ def _switch(key: str, values: list[Value], said: list[str], vocabulary: set[str]
     names = stems(key)
     undone = {_undone(word) for word in said} & set(names)
     heard = [*(stem(word) for word in said), *undone]
-    off = bool(undone) or "off" in said or any(part in _NO for part in heard)
-    content = [part for part in names if part not in _YES] or names
+    off = bool(undone) or "off" in said or any(part in NO for part in heard)
+    content = [part for part in names if part not in YES] or names
     weights = {part: 0.3 if part in _GENERAL else 1.0 for part in content}
     share = sum(weight for part, weight in weights.items() if part in heard) / sum(weights.values())
-    explained = _explained(heard, {*names, *_YES, *_NO, *(f"dis{part}" for part in undone)}, vocabulary)
-    sided = any(part in _YES or part in _NO for part in heard)
+    explained = _explained(heard, {*names, *YES, *NO, *(f"dis{part}" for part in undone)}, vocabulary)
+    sided = any(part in YES or part in NO for part in heard)
     score = 0.0 if share == 0.0 else share**2 * (0.4 + 0.1 * sided) + 0.5 * explained
     sides = {canonical(value).lower(): value for value in values}
     textual = any(isinstance(value, str) for value in values)
@@ -155,7 +155,7 @@ def _share(parts: Sequence[str], heard: Sequence[str]) -> float:
 
 def _explained(heard: Sequence[str], by: set[str], vocabulary: set[str]) -> float:
     """Return the share of what was said that a fact accounts for; words no fact knows count little."""
-    weights = {part: 1.0 if part in vocabulary or part in _YES or part in _NO else 0.4 for part in heard}
+    weights = {part: 1.0 if part in vocabulary or part in YES or part in NO else 0.4 for part in heard}
     content = {part: weight for part, weight in weights.items() if part not in STOP or part in by & vocabulary}
     total = sum(content.values())
     return sum(weight for part, weight in content.items() if part in by) / total if total else 0.0

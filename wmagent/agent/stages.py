@@ -45,7 +45,8 @@ class AgentStages:
                 raise
             return {"status": "outside", "note": str(error)}
         if goal.reached(facts):
-            run.plan = settled(goal)
+            plan = settled(goal)
+            run.plan = replace(plan, warnings=(*run.readings, *plan.warnings))
             return {"status": "reached", "plan": to_plain(run.plan)}
         if state["acting"] and len(state["journal"]) >= state["max_steps"]:
             return {"status": "exhausted", "note": f"the goal was not reached in {state['max_steps']} steps"}
@@ -82,7 +83,9 @@ class AgentStages:
     def check(self, state: AgentState, run: Run) -> Update:
         """Hold the plan against support and limits; a plan without hope is not followed."""
         plan = replace(run_plan(state, run), goal=goal_of(state))
-        run.plan = replace(plan, warnings=(*plan.warnings, *warnings(plan), *unseen(plan.goal, self.model)))
+        run.plan = replace(
+            plan, warnings=(*run.readings, *plan.warnings, *warnings(plan), *unseen(plan.goal, self.model))
+        )
         status = "hopeless" if plan.probability <= HOPELESS or not plan.steps else "running"
         return {"plan": to_plain(replace(run.plan, tree=())), "status": status}
 

@@ -6,15 +6,20 @@ A clerk sees what anyone sees: which actions are allowed, the list they stand in
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Generic, TypeVar
 
-from wmagent.domain.types import Action, Transition
+from wmagent.domain.types import Action, Facts, Transition
 from wmagent.domain.world import World
 from wmagent.errors import InputError
 
 S = TypeVar("S")
+
+# Decides before the clerk does: what is seen, what is allowed, how often each action was done in this case.
+# None leaves the choice to the clerk.
+Lead = Callable[[Facts, tuple[Action, ...], Mapping[Action, int]], "Action | None"]
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,13 @@ def experience(
     attempts: float = 0.1,
     styles: tuple[tuple[float, Habits], ...] = STYLES,
     max_steps: int = 60,
+    lead: Lead | None = None,
 ) -> list[Transition]:
     """Return exactly `transitions` recorded steps of consecutive cases, the last case possibly cut off.
 
     `attempts` is the share of steps that try something not allowed; they are recorded with `error` and change
-    nothing. A case ends when the world says so, when nothing is allowed, or after `max_steps`. The same arguments
-    give the same transitions.
+    nothing. A case ends when the world says so, when nothing is allowed, or after `max_steps`. `lead` may decide in
+    the clerk's place. The same arguments give the same transitions.
     """
     if transitions < 0:
         raise InputError(f"transitions must be 0 or more, not {transitions}")
@@ -59,7 +65,7 @@ def experience(
         raise InputError(f"attempts is a share from 0 to below 1, not {attempts}")
     if max_steps < 1 or not styles or any(weight < 0 for weight, _ in styles):
         raise InputError("max_steps must be at least 1, and styles need weights of 0 or more")
-    log = _Log(world, Random(f"{world.name} {seed}"), attempts, max_steps)
+    log = _Log(world, Random(f"{world.name} {seed}"), attempts, max_steps, lead)
     number = empty = 0
     while len(log.rows) < transitions:
         number += 1
@@ -75,8 +81,9 @@ def experience(
 class _Log(Generic[S]):
     """The log while it is written: its rows, and how often every action was recorded."""
 
-    def __init__(self, world: World[S], random: Random, attempts: float, max_steps: int) -> None:
+    def __init__(self, world: World[S], random: Random, attempts: float, max_steps: int, lead: Lead | None) -> None:
         self.world, self.random, self.attempts, self.max_steps = world, random, attempts, max_steps
+        self.lead = lead
         self.actions = world.actions
         self.rows: list[Transition] = []
         self.recorded: Counter[Action] = Counter()
@@ -92,7 +99,7 @@ class _Log(Generic[S]):
             if not legal or random.random() < habits.leave:
                 return
             refused = [a for a in self.actions if a not in legal] if random.random() < self.attempts else []
-            action = random.choice(refused) if refused else clerk.choose(legal)
+            action = random.choice(refused) if refused else self._chosen(clerk, seen.facts, legal)
             step = world.step(state, action, random.getrandbits(32))
             after = seen if step.error else world.observe(step.state)
             took = (step.duration, step.cost, step.events, step.done, step.error)
@@ -103,6 +110,10 @@ class _Log(Generic[S]):
             if step.done:
                 return
             state, seen = step.state, after
+
+    def _chosen(self, clerk: _Clerk[S], facts: Facts, legal: tuple[Action, ...]) -> Action:
+        led = None if self.lead is None else self.lead(facts, legal, clerk.tried)
+        return clerk.choose(legal) if led is None else led
 
 
 class _Clerk(Generic[S]):

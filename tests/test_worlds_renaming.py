@@ -15,8 +15,8 @@ from wmagent.worlds.conditions import parse
 from wmagent.worlds.expressions import text_of
 from wmagent.worlds.generator import random_workflow
 from wmagent.worlds.loading import world_from
+from wmagent.worlds.paraphrasing import synonyms
 from wmagent.worlds.renaming import Names, renamed
-from wmagent.worlds.synonyms import synonyms
 from wmagent.worlds.workflow import WorkflowWorld
 
 MIXED: dict[str, Any] = {

@@ -10,21 +10,50 @@ if __name__ != "wmagent.worlds":
 
 if TYPE_CHECKING:
     from wmagent.worlds.behaviour import experience
+    from wmagent.worlds.confounding import confounded, counterfactuals, logged
+    from wmagent.worlds.generator import random_workflow
     from wmagent.worlds.loading import load, names
+    from wmagent.worlds.paraphrasing import synonyms
     from wmagent.worlds.recorded import read_transitions, write_transitions
+    from wmagent.worlds.renaming import Names, renamed
     from wmagent.worlds.restricting import restricted
     from wmagent.worlds.workflow import WorkflowWorld
+    from wmagent.worlds.writing import write_world
 
-__all__ = ["WorkflowWorld", "experience", "load", "names", "read_transitions", "restricted", "write_transitions"]
+__all__ = [
+    "Names",
+    "WorkflowWorld",
+    "confounded",
+    "counterfactuals",
+    "experience",
+    "load",
+    "logged",
+    "names",
+    "random_workflow",
+    "read_transitions",
+    "renamed",
+    "restricted",
+    "synonyms",
+    "write_transitions",
+    "write_world",
+]
 
 _HOMES = {
+    "Names": "renaming",
     "WorkflowWorld": "workflow",
+    "confounded": "confounding",
+    "counterfactuals": "confounding",
     "experience": "behaviour",
     "load": "loading",
+    "logged": "confounding",
     "names": "loading",
+    "random_workflow": "generator",
     "read_transitions": "recorded",
+    "renamed": "renaming",
     "restricted": "restricting",
+    "synonyms": "paraphrasing",
     "write_transitions": "recorded",
+    "write_world": "writing",
 }
 
 

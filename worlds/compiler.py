@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 
 from wmagent.domain.types import Value, canonical
 from wmagent.errors import InputError, unknown
 from wmagent.worlds.conditions import Check, compile_check, find_code, parse
 from wmagent.worlds.language import ActionPart, Definition, Duration, Effect, EventPart, Fact, Result, Rule
 from wmagent.worlds.machine import Assignment, Case, Draw, Law, Machine, Move, Spread, Turn
+from wmagent.worlds.places import PlacedError, at
 
 _CHANGE = re.compile(r"[+-]\d{1,6}")
 _SUM = 1e-6  # how far chances may be from 1 before it is an error; they are normalised after
@@ -22,17 +22,8 @@ _MAX_VALUES = 10_000  # of one fact
 
 
 def compile_definition(definition: Definition) -> Machine:
-    """Return the machine of a definition; InputError names the place, what is wrong and what is known."""
+    """Return the machine of a definition; PlacedError says where, what is wrong and what is known."""
     return _Compiler(definition).machine()
-
-
-@contextmanager
-def at(place: str) -> Iterator[None]:
-    """Put the place in the file before the message of any InputError inside."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{place}: {error}") from None
 
 
 class _Compiler:
@@ -41,9 +32,9 @@ class _Compiler:
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
         if not definition.facts:
-            raise InputError("facts: a world needs at least one fact")
+            raise PlacedError("facts", "a world needs at least one fact")
         if not definition.actions:
-            raise InputError("actions: a world needs at least one action")
+            raise PlacedError("actions", "a world needs at least one action")
         self.domains: dict[str, tuple[Value, ...]] = {}
         for key, fact in definition.facts.items():
             with at(f"facts.{key}"):
@@ -91,7 +82,7 @@ class _Compiler:
             here = f"{place}[{number}]"
             cases.append((self._check(f"{here}.when", case.when, earlier), self._chances(here, key, case.chances)))
         if not fact.start or fact.start[-1].when.strip():
-            raise InputError(f"{place}: the last case needs no 'when', so that every case starts somewhere")
+            raise PlacedError(place, "the last case needs no 'when', so that every case starts somewhere")
         return Draw(tuple(cases))
 
     def _chances(self, place: str, key: str, chances: Mapping[Value, float]) -> tuple[tuple[int, float], ...]:
@@ -105,7 +96,7 @@ class _Compiler:
         hours = _spread(f"{place}.duration", action.duration)
         for number, effect in enumerate(action.effects[:-1]):
             if not effect.when.strip():
-                raise InputError(f"{place}.effects[{number}]: has no 'when', so the effects after it never count")
+                raise PlacedError(f"{place}.effects[{number}]", "has no 'when', so the effects after it never count")
         return Move(
             name=name,
             role=action.role,

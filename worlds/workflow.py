@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from wmagent.domain.types import Action, Condition, Facts, Goal, Observation, Value, canonical
 from wmagent.domain.world import Step
 from wmagent.errors import InputError, unknown
-from wmagent.worlds.compiler import at, compile_definition
+from wmagent.worlds.compiler import compile_definition
 from wmagent.worlds.conditions import compile_conditions, conditions, find_code
 from wmagent.worlds.language import Definition, Fact, GoalPart
 from wmagent.worlds.machine import Machine
+from wmagent.worlds.places import at
 
 if TYPE_CHECKING:
     from wmagent.worlds.oracle import WorkflowOracle

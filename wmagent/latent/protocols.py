@@ -150,6 +150,7 @@ class Candidate:
     cost: float
     utility: float
     step_probabilities: tuple[float, ...]  # that each step is reached and legal
+    outside: float = 0.0  # expected steps, at most 1, that no recorded experience supports (surprise above 1)
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,16 @@ from wmagent.model.files import read_json, read_tensors, sha256, write_json, wri
 from wmagent.model.memory import Memory
 from wmagent.model.network import Network
 from wmagent.model.outcomes import Codebook
-from wmagent.model.soundness import check_memory, check_tensors, check_words
+from wmagent.model.precedents import Precedents
+from wmagent.model.soundness import check_memory, check_precedents, check_tensors, check_words
 from wmagent.model.tables import FactTable
 from wmagent.model.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from wmagent.model.world_model import WorldModel
 
-FORMAT = 1
-_INDICES, _FEATURES = ("pair", "before", "after", "action"), ("features", "prototypes")
+FORMAT = 2
+_INDICES, _AS_IT_IS = ("pair", "before", "after", "action"), ("features", "accepted")
 PARTS = ("model.safetensors", "memory.safetensors", "vocabulary.json", "card.json")
 
 
@@ -48,8 +49,8 @@ class _Header(BaseModel):
     text_width: int = Field(ge=1)
     durations: list[_Number] = Field(min_length=1)
     temperature: _Positive
+    strength: _Positive
     radius: _Positive
-    prototype_radius: _Positive
     files: dict[Literal["model.safetensors", "memory.safetensors", "vocabulary.json", "card.json"], str]
 
 
@@ -102,6 +103,7 @@ class _Words(BaseModel):
 def save(model: WorldModel, path: Path) -> None:
     """Write the folder beside `path`, then move it into place; an older model there is replaced as a whole."""
     assert model.memory is not None
+    assert model.precedents is not None
     if dist.is_available() and dist.is_initialized() and dist.get_rank() > 0:
         return  # of several processes that learned together, the first one saves
     if path.exists() and not (path / "config.json").exists():
@@ -110,7 +112,7 @@ def save(model: WorldModel, path: Path) -> None:
     folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     folder.chmod(0o755)
     try:
-        _write(model, model.memory, folder)
+        _write(model, model.memory, model.precedents, folder)
         old = path.with_name(f".{path.name}.old")
         shutil.rmtree(old, ignore_errors=True)
         if path.exists():
@@ -122,14 +124,15 @@ def save(model: WorldModel, path: Path) -> None:
         raise
 
 
-def _write(model: WorldModel, memory: Memory, folder: Path) -> None:
+def _write(model: WorldModel, memory: Memory, precedents: Precedents, folder: Path) -> None:
     table, words = model.table, model.vocabulary
     tensors = {f"network.{k}": v for k, v in model.network.state_dict().items()}
     tensors |= {f"table.{k}": getattr(table, k) for k in ("values", "mask", "keys", "actions", "centre")}
     tensors |= {"codebook.features": model.codebook.features, "codebook.mask": model.codebook.mask}
+    tensors |= {f"precedents.{k}": v for k, v in precedents.tensors().items()}
     tensors["costs"], tensors["held_out_nll"] = model.costs, model.held_out_nll
     write_tensors(folder / "model.safetensors", tensors)
-    remembered = {k: getattr(memory, k).int() for k in _INDICES} | {k: getattr(memory, k) for k in _FEATURES}
+    remembered = {k: getattr(memory, k).int() for k in _INDICES} | {k: getattr(memory, k) for k in _AS_IT_IS}
     write_tensors(folder / "memory.safetensors", remembered)
     vocabulary = {
         "slots": list(words.slots),
@@ -152,8 +155,8 @@ def _write(model: WorldModel, memory: Memory, folder: Path) -> None:
         "text_width": table.values.shape[-1],
         "durations": model.duration_values.tolist(),
         "temperature": model.temperature,
+        "strength": precedents.strength,
         "radius": memory.radius,
-        "prototype_radius": memory.prototype_radius,
         "files": {name: sha256(folder / name) for name in PARTS},
     }
     write_json(folder / "config.json", header)
@@ -171,6 +174,7 @@ def load(path: Path) -> WorldModel:
         vocabulary = _vocabulary(words)
         check_words(vocabulary)
         check_tensors(parts, vocabulary, header.text_width)
+        check_precedents(parts, vocabulary, header.model.ensemble, len(header.durations))
         check_memory(remembered, vocabulary, words.cases, 2 * header.model.width)
         table = FactTable(*(parts[f"table.{k}"] for k in ("values", "mask", "keys", "actions", "centre")))
         with torch.device("meta"):  # nothing is allocated for what a config claims, only for what the file holds
@@ -184,6 +188,8 @@ def load(path: Path) -> WorldModel:
         )  # fmt: skip
         model.memory = _memory(remembered, words, header)
         model.held_out_nll = parts["held_out_nll"]
+        own = {k.removeprefix("precedents."): v for k, v in parts.items() if k.startswith("precedents.")}
+        model.precedents = Precedents.of(own, header.strength)
     except (KeyError, RuntimeError, IndexError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path}: the parts do not fit together ({reason})") from error
@@ -235,8 +241,7 @@ def _vocabulary(words: _Words) -> Vocabulary:
 def _memory(tensors: dict[str, Tensor], words: _Words, header: _Header) -> Memory:
     return Memory(
         **{k: tensors[k].long() for k in _INDICES},
-        **{k: tensors[k] for k in _FEATURES},
+        **{k: tensors[k] for k in _AS_IT_IS},
         cases=words.cases,
         radius=header.radius,
-        prototype_radius=header.prototype_radius,
     )

@@ -39,7 +39,6 @@ class ModelConfig(BaseModel):
     warmup: int = Field(default=100, ge=0)
     average: float = Field(default=0.995, ge=0, lt=1, description="decay of the averaged weights that are kept")
     holdout: float = Field(default=0.1, gt=0, lt=0.9, description="share of cases held out for calibration and scores")
-    memory: int = Field(default=1_024, ge=1, description="prototypes that surprise is measured against while imagining")
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
 
     @model_validator(mode="after")

@@ -6,35 +6,53 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
-from wmagent.domain.answers import Case, Change, Evidence
+from wmagent.domain.answers import Case, Change, Evidence, Support
 from wmagent.domain.types import Action, Facts
-from wmagent.model.memory import Memory, Recalled
+from wmagent.model.memory import Memory
+from wmagent.model.precedents import LEAST_ROWS
 
 if TYPE_CHECKING:
     from wmagent.model.world_model import WorldModel
 
+OBSERVED_ROWS = 20  # of the same decision in the same circumstances, as far as they matter
+
 
 def evidences(model: WorldModel, facts: Sequence[Facts], actions: Sequence[Action | str], k: int) -> list[Evidence]:
     """Return the support of b pairs and the nearest recorded cases of each; see `WorldModel.evidences`."""
-    memory = model.memory
+    memory, precedents = model.memory, model.precedents
     assert memory is not None
-    index = [model.action_index(action) for action in actions]
-    if not index:
+    assert precedents is not None
+    index = torch.tensor([model.action_index(action) for action in actions], dtype=torch.long)
+    if not len(index):
         return []
     latent = model.observe(facts, strict=False)
-    features = model.features(latent, torch.tensor(index))
-    slots = torch.tensor(model.vocabulary.active, dtype=torch.long)
-    recalled = [memory.recall(latent.codes[i], slots, features[i], action, k) for i, action in enumerate(index)]
-    return [_evidence(model, memory, found, model.actions[i].label()) for found, i in zip(recalled, index, strict=True)]
+    features, rows = model.features(latent, index), model.rows(latent)
+    leaf, novel = precedents.leaf(rows, index), precedents.novelty(rows, index)
+    recorded, contexts = model.recorded()
+    found = []
+    for i, action in enumerate(index.tolist()):
+        mine = memory.accepted & (memory.action == action)
+        alike = (mine & (contexts == leaf[i])).nonzero().squeeze(1)
+        decides = precedents.trees.decides[action]
+        same = alike[(recorded[alike][:, decides] == rows[i, decides]).all(1)]
+        nearest = same if len(same) >= k else alike if len(alike) >= k else mine.nonzero().squeeze(1)
+        cases = _cases(model, memory, nearest, features[i], k, model.actions[action].label())
+        found.append(Evidence(_support(len(same), int(novel[i])), len(same), cases))
+    return found
 
 
-def _evidence(model: WorldModel, memory: Memory, found: Recalled, label: str) -> Evidence:
-    cases = tuple(
-        Case(memory.cases[row], label, distance / memory.radius, _changes(model, memory, row))
-        for row, distance in zip(found.rows, found.distances, strict=True)
-    )
-    return Evidence(found.support, found.n, cases)
+def _support(n: int, novel: int) -> Support:
+    """Return the support of a pair with n rows alike in all that decides, and `novel` facts never recorded with it."""
+    if novel or n < LEAST_ROWS:
+        return "extrapolated"
+    return "observed" if n >= OBSERVED_ROWS else "interpolated"
+
+
+def _cases(model: WorldModel, memory: Memory, rows: Tensor, feature: Tensor, k: int, label: str) -> tuple[Case, ...]:
+    found = zip(*memory.nearest(rows, feature, k), strict=True)
+    return tuple(Case(memory.cases[row], label, distance, _changes(model, memory, row)) for row, distance in found)
 
 
 def _changes(model: WorldModel, memory: Memory, row: int) -> tuple[Change, ...]:

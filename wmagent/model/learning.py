@@ -22,15 +22,17 @@ from wmagent.model.config import ModelConfig
 from wmagent.model.losses import joint_log_probs, slot_log_probs
 from wmagent.model.memory import Memory
 from wmagent.model.network import Network
-from wmagent.model.outcomes import Codebook
+from wmagent.model.outcomes import Codebook, Codes, coded
+from wmagent.model.precedents import STRENGTHS, Precedents
 from wmagent.model.questions import log_probs
-from wmagent.model.tables import FactTable, Rows, case_ids, duration_grid, rarity_weights
+from wmagent.model.tables import FactTable, Rows, bootstrap, case_ids, duration_grid, rarity_weights
 from wmagent.model.training import Progress, Report, Trainer
 from wmagent.model.vocabulary import Vocabulary
 from wmagent.model.world_model import WorldModel
 from wmagent.registry import resolve
 
 CHUNK = 512
+STRENGTH_ROWS = 1_000  # held-out rows that the predictor's weight against the record is fitted on
 
 
 def learn(
@@ -57,7 +59,8 @@ def learn(
     durations = duration_grid([t.duration for t in train])
     rows = Rows.build(train, vocabulary, durations)
     table = FactTable.build(vocabulary, backend.embed)
-    codebook, rows.code = Codebook.build(rows, table, None if config.outcomes == "auto" else config.outcomes)
+    codebook, codes = Codebook.build(rows, table, None if config.outcomes == "auto" else config.outcomes)
+    rows.code = coded(rows, codes)
     _tell(report, "embedding", 1, f"{len(vocabulary.active)} facts vary, up to {codebook.outcomes} outcomes")
     rows.weight = rarity_weights(rows, config.rarity, config.rarity_most)
     torch.manual_seed(seed)
@@ -73,7 +76,7 @@ def learn(
         embed=backend.embed,
     )  # fmt: skip
     _tell(report, "remembering", 0, "calibration and memory")
-    calibrate(model, transitions, held, meters)
+    calibrate(model, transitions, held, meters, codes)
     model.card["data"]["learn_seconds"] = round(time.monotonic() - started, 1)
     _tell(report, "remembering", 1, "")
     return model
@@ -90,17 +93,26 @@ def hold_out(transitions: Sequence[Transition], share: float, seed: int) -> Tens
     return torch.tensor([case in held for case in cases], dtype=torch.bool)
 
 
-def calibrate(model: WorldModel, transitions: Sequence[Transition], held: Tensor, meters: dict[str, float]) -> None:
-    """Fit the temperature, fill the memory with all transitions, and write the card's held-out numbers."""
+def calibrate(
+    model: WorldModel, transitions: Sequence[Transition], held: Tensor, meters: dict[str, float], codes: Codes
+) -> None:
+    """Fit the temperature, find the contexts, fill the memory, and write the card's held-out numbers; what was held out
+    is counted and remembered at the end, too. `codes` are the outcomes' codes."""
     vocabulary, out = model.vocabulary, held.nonzero().squeeze(1)
     before = torch.from_numpy(vocabulary.encode(t.before.facts for t in transitions))
     after = torch.from_numpy(vocabulary.encode(t.after.facts for t in transitions))
     rows = Rows.build(transitions, vocabulary, model.duration_values, (before, after))
+    rows.code = coded(rows, codes)
     model.refresh()
     cases = case_ids(transitions)
     choice, joint = _held_out(model, rows, out)
     model.temperature = fit_temperature(choice, joint)
-    model.memory = Memory.build(partial(_features, model), before, after, rows.action, cases, held, model.config.memory)
+    weights = bootstrap(model.config.ensemble, len(rows), model.seed)
+    precedents = model.precedents = Precedents.build(rows.take(~held), vocabulary)
+    _count(model, precedents, rows.take(~held), weights[:, ~held])
+    some = out[torch.randperm(len(out), generator=torch.Generator().manual_seed(model.seed))[:STRENGTH_ROWS]]
+    precedents.strength = _fit_strength(model, precedents, rows, before, after, some)
+    model.memory = Memory.build(partial(_features, model), before, after, rows.action, rows.legal, cases, held)
     probs, values, _ = _marginals(model, before[out], rows.action[out])
     model.held_out_nll = (-log_probs(model, before[out], after[out], rows.action[out], rows.legal[out])).sort().values
     marginal = torch.einsum("bk,bkqv->bqv", probs, values)
@@ -125,6 +137,8 @@ def calibrate(model: WorldModel, transitions: Sequence[Transition], held: Tensor
             "parameters": sum(p.numel() for p in model.network.parameters()),
             "outcomes": model.codebook.outcomes,
             "temperature": round(model.temperature, 3),
+            "contexts": int((precedents.trees.slot < 0).sum()),
+            "strength": precedents.strength,
             **{k: round(v, 4) for k, v in meters.items()},
         },
         "held_out": {
@@ -136,6 +150,28 @@ def calibrate(model: WorldModel, transitions: Sequence[Transition], held: Tensor
             "calibration": [[round(a, 4), round(b, 4), n] for a, b, n in curve],
         },
     }
+    _count(model, precedents, rows, weights)
+
+
+def _count(model: WorldModel, precedents: Precedents, rows: Rows, weights: Tensor) -> None:
+    precedents.count(rows, weights, model.codebook.outcomes, model.dynamic, len(model.duration_values))
+
+
+def _fit_strength(
+    model: WorldModel, precedents: Precedents, rows: Rows, before: Tensor, after: Tensor, out: Tensor
+) -> float:
+    """Return for how many rows the predictor's opinion counts: the fewest that make held-out rows no less likely than
+    the best number does, but for the standard error of the difference (in rare contexts the record knows better)."""
+    found = []
+    for strength in STRENGTHS:
+        precedents.strength = strength
+        found.append(log_probs(model, before[out], after[out], rows.action[out], rows.legal[out]))
+    if len(out) < 2:
+        return STRENGTHS[0]
+    best = max(found, key=lambda one: one.mean().item())
+    error = [(best - one).std().item() * len(out) ** -0.5 for one in found]
+    near = [s for s, one, e in zip(STRENGTHS, found, error, strict=True) if (best - one).mean().item() <= e]
+    return min(near)
 
 
 @torch.inference_mode()

@@ -17,6 +17,7 @@ from torch import Tensor
 from wmagent.model.tables import FactTable, OnDevice, Rows
 
 Signature = tuple[tuple[int, int], ...]  # (slot, new value) of the changed slots
+Codes = dict[tuple[int, Signature], int]  # (action, signature) -> outcome
 MAX_OUTCOMES = 12
 
 
@@ -34,25 +35,25 @@ class Codebook(OnDevice):
         return self.mask.shape[1]
 
     @classmethod
-    def build(cls, rows: Rows, table: FactTable, limit: int | None = None) -> tuple[Codebook, Tensor]:
-        """Return the codebook and the (N,) code of every row, -1 for refused attempts."""
+    def build(cls, rows: Rows, table: FactTable, limit: int | None = None) -> tuple[Codebook, Codes]:
+        """Return the codebook, and the code of each kind of result that was recorded of each action."""
         limit = limit or MAX_OUTCOMES
         actions, width = len(table.actions), table.values.shape[-1]
         by_action: dict[int, list[int]] = defaultdict(list)
         for row, (action, legal) in enumerate(zip(rows.action.tolist(), rows.legal.tolist(), strict=True)):
             if legal:
                 by_action[action].append(row)
-        signatures = _signatures(rows)
+        changes = signatures(rows)
         contexts = [state.tobytes() for state in rows.before.numpy()]
-        codes = torch.full((len(rows),), -1)
         groups: dict[int, list[Counter[Signature]]] = {}
+        codes: Codes = {}
         for action, index in by_action.items():
-            assigned = _group([(contexts[i], signatures[i]) for i in index], limit)
+            assigned = _group([(contexts[i], changes[i]) for i in index], limit)
+            codes |= {(action, signature): code for signature, code in assigned.items()}
             groups[action] = [Counter() for _ in range(1 + max(assigned.values()))]
             for i in index:
-                code = assigned[signatures[i]]
-                codes[i] = code
-                groups[action][code][signatures[i]] += 1
+                code = assigned[changes[i]]
+                groups[action][code][changes[i]] += 1
         k = max((len(group) for group in groups.values()), default=1)
         features, mask = torch.zeros(actions, k, width), torch.zeros(actions, k, dtype=torch.bool)
         mask[:, 0] = True
@@ -64,7 +65,15 @@ class Codebook(OnDevice):
         return cls(features, mask), codes
 
 
-def _signatures(rows: Rows) -> list[Signature]:
+def coded(rows: Rows, codes: Codes) -> Tensor:
+    """Return the outcome (N,) of every row, -1 for refused attempts and for results that have no code."""
+    kinds = zip(rows.action.tolist(), signatures(rows), strict=True)
+    found = torch.tensor([codes.get(kind, -1) for kind in kinds], dtype=torch.long)
+    return torch.where(rows.legal, found, -1)
+
+
+def signatures(rows: Rows) -> list[Signature]:
+    """Return what every row changed."""
     moved = rows.before != rows.after
     found: list[list[tuple[int, int]]] = [[] for _ in range(len(rows))]
     for row, slot in moved.nonzero().tolist():

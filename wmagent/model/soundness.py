@@ -51,6 +51,8 @@ def check_tensors(parts: Mapping[str, Tensor], words: Vocabulary, width: int) ->
     for name, shape in shapes.items():
         _need(parts[name].shape == shape, f"{name} has shape {tuple(parts[name].shape)}, not {shape}")
     for name, tensor in parts.items():
+        if name.startswith("precedents."):
+            continue
         kind = torch.bool if name in ("table.mask", "codebook.mask") else torch.float32
         _need(tensor.dtype == kind, f"{name} is of kind {tensor.dtype}, not {kind}")
         _need(bool(tensor.isfinite().all()), f"{name} holds what is no number")
@@ -58,13 +60,50 @@ def check_tensors(parts: Mapping[str, Tensor], words: Vocabulary, width: int) ->
     _need(bool(parts["codebook.mask"][:, 0].all()), "codebook.mask leaves an action without an outcome")
 
 
+def check_precedents(parts: Mapping[str, Tensor], words: Vocabulary, heads: int, durations: int) -> None:
+    """Raise ValueError unless trees and counts fit the vocabulary, ask about what exists and lead on."""
+    n, a, q = len(words.active), len(words.actions), len(words.dynamic)
+    room, k = max(words.told_apart(i) for i in words.active), parts["codebook.mask"].shape[-1]
+    for trees, counts, results in (("trees", "contexts", k), ("gates", "accepted", 2)):
+        names = ("slot", "value", "bound", "other", "strict", "left", "right")
+        own = {name: parts[f"precedents.{trees}.{name}"] for name in (*names, "root", "known", "decides")}
+        t = len(own["slot"])
+        for name, shape in {**dict.fromkeys(names, (t,)), "root": (a,), "known": (n,), "decides": (a, n)}.items():
+            _need(own[name].shape == shape, f"{trees}.{name} has shape {tuple(own[name].shape)}, not {shape}")
+        ranges = {
+            "slot": (-1, n),
+            "other": (-1, n),
+            "value": (-1, room),
+            "left": (0, t),
+            "right": (0, t),
+            "root": (0, t),
+        }
+        for name, (low, most) in ranges.items():
+            fine = bool(((own[name] >= low) & (own[name] < most)).all())
+            _need(fine, f"{trees}.{name} refers to what does not exist")
+        table = {name: parts[f"precedents.{counts}.{name}"] for name in ("counts", "hours", "ends", "effects")}
+        bins = durations if trees == "trees" else 1
+        changing = q if trees == "trees" else 0
+        _need(table["counts"].shape == (1 + heads, t, results), f"{counts}.counts do not fit")
+        _need(table["hours"].shape == (t, results, bins), f"{counts}.hours do not fit")
+        _need(table["ends"].shape == (t, results), f"{counts}.ends do not fit")
+        _need(table["effects"].shape == (t, results, changing), f"{counts}.effects do not fit")
+        _need(bool(((table["effects"] >= -2) & (table["effects"] < room)).all()), f"{counts}.effects do not exist")
+        for name in ("counts", "hours", "ends"):
+            _need(bool((table[name] >= 0).all()), f"{counts}.{name} are no counts")
+    seen, numbers = parts["precedents.seen"], parts["precedents.numbers"]
+    _need(numbers.shape[0] == n and numbers.shape[1] >= room, "numbers do not fit")
+    _need(seen.shape[:2] == (a, n) and seen.shape[-1] <= room and bool((seen >= 0).all()), "seen does not fit")
+
+
 def check_memory(parts: Mapping[str, Tensor], words: Vocabulary, cases: Sequence[str], features: int) -> None:
     """Raise ValueError unless the remembered rows refer to values and actions that exist; `features` is their width."""
     rows, pairs = len(cases), len(parts["features"])
-    _need(rows > 0 and pairs > 0 and len(parts["prototypes"]) > 0, "nothing is remembered")
-    for name in ("features", "prototypes"):
-        _need(parts[name].dim() == 2 and parts[name].shape[1] == features, f"{name} do not have width {features}")
-        _need(parts[name].dtype == torch.float32 and bool(parts[name].isfinite().all()), f"{name} are no numbers")
+    _need(rows > 0 and pairs > 0, "nothing is remembered")
+    known = parts["features"]
+    _need(known.dim() == 2 and known.shape[1] == features, f"features do not have width {features}")
+    _need(known.dtype == torch.float32 and bool(known.isfinite().all()), "features are no numbers")
+    _need(parts["accepted"].shape == (rows,) and parts["accepted"].dtype == torch.bool, "accepted does not fit")
     limits = torch.tensor([len(values) for values in words.values])
     for name, most in (("before", limits), ("after", limits), ("action", len(words.actions)), ("pair", pairs)):
         codes, shape = parts[name], (rows, len(limits)) if name in ("before", "after") else (rows,)

@@ -145,6 +145,12 @@ class Rows(OnDevice):
         return len(self.action)
 
 
+def bootstrap(heads: int, rows: int, seed: int) -> Tensor:
+    """Return Poisson(1) weights of every row for every ensemble head, (h, N): the online bootstrap."""
+    generator = torch.Generator().manual_seed(seed + 17)
+    return torch.poisson(torch.ones(heads, rows), generator=generator) if heads > 1 else torch.ones(heads, rows)
+
+
 def rarity_weights(rows: Rows, exponent: float, most: float) -> Tensor:
     """Return (N,) weights that draw uncommon situations more often: (rows with the action / rows with the action and
     the row's rarest fact) ** exponent, at most `most`, relative to the median row.

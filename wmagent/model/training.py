@@ -18,7 +18,7 @@ from wmagent.model.files import read_json, read_tensors, write_json, write_tenso
 from wmagent.model.network import Network, Words
 from wmagent.model.outcomes import Codebook
 from wmagent.model.regularizers import EMATarget, collapse_meters, sigreg, vicreg
-from wmagent.model.tables import FactTable, Rows
+from wmagent.model.tables import FactTable, Rows, bootstrap
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Trainer:
 
         accelerator = Accelerator(mixed_precision=self.config.mixed_precision)
         self._move(accelerator.device)
-        weights = self._bootstrap()
+        weights = bootstrap(self.config.ensemble, len(self.rows), self.seed).to(self.dynamic.device)
         self.optimizer = _optimizer(self.network, self.config)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
         self.target = EMATarget(self.network.interface) if self.config.regularizer == "ema" else None
@@ -111,13 +111,6 @@ class Trainer:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         size = min(self.config.batch, len(self.rows))
         return torch.multinomial(self.rows.weight.cpu(), size, True, generator=generator).to(self.dynamic.device)
-
-    def _bootstrap(self) -> Tensor:
-        """Poisson(1) weights of every row for every ensemble head, (h, N): the online bootstrap."""
-        generator = torch.Generator().manual_seed(self.seed + 17)
-        shape = (self.config.ensemble, len(self.rows))
-        drawn = torch.poisson(torch.ones(shape), generator=generator) if self.config.ensemble > 1 else torch.ones(shape)
-        return drawn.to(self.dynamic.device)
 
     def _follow(self, step: int) -> None:
         decay = min(self.config.average, (1 + step) / (10 + step))

@@ -19,6 +19,7 @@ from wmagent.model.memory import Memory
 from wmagent.model.network import Network
 from wmagent.model.outcomes import Codebook
 from wmagent.model.places import Places
+from wmagent.model.precedents import Precedents
 from wmagent.model.predictor import Context, LatentChange, value_logits
 from wmagent.model.situations import Situations
 from wmagent.model.tables import FactTable
@@ -26,6 +27,7 @@ from wmagent.model.vocabulary import Vocabulary, fact_sentence
 
 if TYPE_CHECKING:
     from wmagent.model.training import Report
+    from wmagent.model.transfer import Wording
 
 MICRO_BATCH = 256  # pairs per pass of the network: activations stay in cache
 
@@ -56,6 +58,7 @@ class WorldModel:
         self.seed, self.text = seed, text
         self.temperature = 1.0
         self.memory: Memory | None = None
+        self.precedents: Precedents | None = None
         self.held_out_nll: Tensor = torch.zeros(0)
         self.card: dict[str, Any] = {}
         self._embed = embed
@@ -94,6 +97,15 @@ class WorldModel:
         from wmagent.model.checkpoint import load
 
         return load(Path(path))
+
+    def adapt(self, source: Any, *, words: Wording | None = None, steps: int | None = None) -> WorldModel:
+        """Return a model of another workflow of the same kind, from transitions of it that may be few; this model stays
+        as it is. `words` are the workflow's whole vocabulary where the transitions show only a part of it."""
+        from wmagent.model.adaptation import STEPS, adapt
+        from wmagent.registry import resolve
+
+        rows = resolve("source", "transitions")(source)
+        return adapt(self, rows, words=words, steps=STEPS if steps is None else steps)
 
     def save(self, path: str | Path) -> None:
         """Save as a folder of safetensors and JSON with a model card; atomic."""
@@ -156,6 +168,7 @@ class WorldModel:
         with torch.no_grad():
             self.words = self.network.words(self.table, self.codebook)
             self._situations = Situations.of(self.network, self.words)
+        self._recorded: tuple[object, tuple[Tensor, Tensor]] = None, (torch.zeros(0), torch.zeros(0))
         self._summarised: tuple[Latent | None, Tensor] = None, torch.zeros(0)
         self._candidates, self._mask = self.words.values[self.dynamic], self.table.mask[self.dynamic]
         self._condition_cache: dict[Condition, tuple[int, Tensor]] = {}
@@ -217,19 +230,27 @@ class WorldModel:
         context = self.network.predictor(latent.z, summary, self.words.actions[action], self.dynamic)
         change = self.network.predictor.change(context, self.words.outcomes[action])
         head_probs = self.choices(context, action).softmax(-1)
-        code = self._read(change, latent.codes[:, self._dynamic_slots])
-        b, k = change.done.shape
-        codes = latent.codes.unsqueeze(1).repeat(1, k, 1)
+        now = latent.codes[:, self._dynamic_slots]
+        probs, code = head_probs.mean(0), self._read(change, now)
+        hours, done = change.duration.softmax(-1), change.done.sigmoid()
+        legal, surprise = self._accepts(latent, action), torch.zeros(len(latent))
+        if self.precedents is not None:
+            rows = self.rows(latent)
+            known, surprise = self.precedents.of_pairs(rows, action), self.precedents.surprise(rows, action)
+            probs, head_probs = known.probs(probs), known.heads(head_probs)
+            code = torch.where(legal[:, None, None] < 0.5, code, known.values(code, now))
+            hours, done = known.hours(hours), known.endings(done)
+        codes = latent.codes.unsqueeze(1).repeat(1, code.shape[1], 1)
         codes[:, :, self._dynamic_slots] = code
         return Prediction(
-            probs=head_probs.mean(0),
+            probs=probs,
             next=self.latent(codes.flatten(0, 1)),
             head_probs=head_probs,
-            legal=self._situations.legality(summary).gather(1, action[:, None]).squeeze(1),
-            done=change.done.sigmoid(),
-            duration_probs=change.duration.softmax(-1),
+            legal=legal,
+            done=done,
+            duration_probs=hours,
             cost=self.costs[action],
-            surprise=self.memory.surprise(context.pooled) if self.memory else torch.zeros(b),
+            surprise=surprise,
         )
 
     def context(self, z: Tensor, action: Tensor) -> Context:
@@ -260,7 +281,28 @@ class WorldModel:
     @torch.inference_mode()
     def legality(self, latent: Latent) -> Tensor:
         """Return (b, a) probabilities that each action is accepted."""
-        return self._situations.legality(self._summary(latent))
+        legal = self._situations.legality(self._summary(latent))
+        return legal if self.precedents is None else self.precedents.legality(legal, self.rows(latent))
+
+    def _accepts(self, latent: Latent, action: Tensor) -> Tensor:
+        """Return the probability (b,) that each state accepts its action."""
+        legal = self._situations.legality(self._summary(latent)).gather(1, action[:, None]).squeeze(1)
+        return legal if self.precedents is None else self.precedents.accepts(legal, self.rows(latent), action)
+
+    def rows(self, latent: Latent) -> Tensor:
+        """Return the rows (b, n) of the slots' values in the network's table."""
+        return self.places.now(latent.codes[:, self._active])
+
+    def recorded(self) -> tuple[Tensor, Tensor]:
+        """Return the state rows (N, n) of all that is remembered, and its contexts (N,)."""
+        assert self.memory is not None
+        assert self.precedents is not None
+        last, found = self._recorded
+        if last is not self.precedents.trees:
+            rows = self.places.now(self.memory.before[:, self._active])
+            found = rows, self.precedents.leaf(rows, self.memory.action)
+            self._recorded = self.precedents.trees, found
+        return found
 
     @torch.inference_mode()
     def behaviour(self, latent: Latent) -> Tensor:
@@ -272,7 +314,7 @@ class WorldModel:
         last latent are kept, since legality and behaviour are mostly asked together."""
         last, summary = self._summarised
         if last is not latent:
-            summary = self._situations.summary(self.places.now(latent.codes[:, self._active]))
+            summary = self._situations.summary(self.rows(latent))
             self._summarised = latent, summary
         return summary
 
@@ -286,7 +328,12 @@ class WorldModel:
         gate = change.gate.sigmoid().unsqueeze(-1)
         place = self._moving.now(latent.codes[:, self._dynamic_slots])
         now = torch.nn.functional.one_hot(place, read.shape[-1])
-        return probs, (1 - gate) * now.unsqueeze(1) + gate * read, context.pooled
+        values = (1 - gate) * now.unsqueeze(1) + gate * read
+        if self.precedents is not None:
+            known = self.precedents.of_pairs(self.rows(latent), action)
+            legal = self._accepts(latent, action)[:, None, None, None]
+            probs, values = known.probs(probs), legal * known.marginals(values, place) + (1 - legal) * now.unsqueeze(1)
+        return probs, values, context.pooled
 
     # --- questions ---------------------------------------------------------------------------------------------
 

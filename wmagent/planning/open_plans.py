@@ -68,7 +68,7 @@ def evaluate_on(graph: ImaginedGraph, plans: Sequence[Sequence[int]], max_states
     time, money = fine_grids(graph)
     belief = _Belief(np.arange(n), np.zeros(n, np.int64), np.full(n, time.top), np.full(n, money.top), np.ones((n, 1)))
     success, steps = np.zeros((n, 1)), np.zeros((n, length))
-    totals = np.zeros((n, 3))  # hours, cost, risk
+    totals = np.zeros((n, 4))  # hours, cost, risk, steps outside recorded experience
     if graph.goal[0] or graph.forbidden[0]:
         success += float(graph.goal[0])
         belief = belief.take(np.zeros(0, np.int64))
@@ -78,8 +78,9 @@ def evaluate_on(graph: ImaginedGraph, plans: Sequence[Sequence[int]], max_states
             pair = graph.pair_of[executed.state, table[executed.plan, step]]
             mass = executed.mass[:, 0]
             steps[:, step] = np.bincount(executed.plan, mass, n)
-            spent = np.stack([graph.pairs.hours[pair], graph.pairs.cost[pair], graph.pairs.disagreement[pair]], 1)
-            for column in range(3):
+            pairs, outside = graph.pairs, graph.pairs.surprise[pair] > 1.0
+            spent = np.stack([pairs.hours[pair], pairs.cost[pair], pairs.disagreement[pair], outside], 1)
+            for column in range(4):
                 totals[:, column] += np.bincount(executed.plan, mass * spent[:, column], n)
             landed = _advance(graph, executed, pair, time, money)
             won = graph.goal[landed.state]
@@ -157,7 +158,7 @@ def _candidate(
     objective: Objective, actions: tuple[int, ...], success: np.ndarray, totals: np.ndarray, steps: np.ndarray
 ) -> Candidate:
     probability = float(min(1.0, success[0]))
-    hours, cost, risk = (float(total) for total in totals)
+    hours, cost, risk, outside = (float(total) for total in totals)
     return Candidate(
         actions=actions,
         probability=probability,
@@ -166,6 +167,7 @@ def _candidate(
         cost=cost,
         utility=utility(objective, probability, hours=hours, cost=cost, steps=float(steps.sum()), risk=risk),
         step_probabilities=tuple(float(p) for p in steps),
+        outside=min(1.0, outside),
     )
 
 

@@ -1,0 +1,65 @@
+"""Anomalies made by flipping one fact: does the model notice, and does it name the fact?
+Knows worlds, oracles and world models by their public names; knows no planner."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from wmagent.domain.types import Observation, Transition, Value
+from wmagent.domain.world import Oracle
+from wmagent.evals.metrics import bootstrap
+from wmagent.evals.outcomes import key_of
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A recorded step and the same with one fact after it replaced by a value that cannot follow."""
+
+    normal: Transition
+    odd: Transition
+    key: str
+
+
+def flips(
+    rows: Sequence[Transition], domains: Mapping[str, Sequence[Value]], oracle: Oracle, n: int, seed: int
+) -> list[Flip]:
+    """Return up to n accepted steps, each with one fact flipped so that the world could not have made it."""
+    draw = random.Random(f"flips {seed}")
+    several = [key for key, values in domains.items() if len(values) > 1]
+    accepted = [row for row in rows if row.error is None]
+    found: list[Flip] = []
+    for row in draw.sample(accepted, min(2 * n, len(accepted))):
+        key = draw.choice(several)
+        after = dict(row.after.facts)
+        after[key] = draw.choice([value for value in domains[key] if value != after[key]])
+        possible = {key_of(outcome.facts) for outcome in oracle.outcomes(row.before.facts, row.action)}
+        if key_of(after) not in possible:
+            found.append(Flip(row, replace(row, after=Observation(after)), key))
+    return found[:n]
+
+
+def flip_scores(model: Any, found: Sequence[Flip], seed: int = 0) -> dict[str, Any]:
+    """Return the AUROC of surprise between steps and their flipped twins, and how often the fact named first as odd is
+    the flipped one, with bootstrap 95 % intervals."""
+    normal = [score.nll for score in model.score([flip.normal for flip in found])]
+    odd = model.score([flip.odd for flip in found])
+    named = [float(bool(score.odd) and score.odd[0].key == flip.key) for score, flip in zip(odd, found, strict=True)]
+    surprise = [score.nll for score in odd]
+    return {
+        "n": len(found),
+        "auroc": auroc(normal, surprise),
+        "localised": float(np.mean(named)) if named else None,
+        "localised_interval": bootstrap(named, seed=seed),
+    }
+
+
+def auroc(negatives: Sequence[float], positives: Sequence[float]) -> float:
+    """Return the chance that a positive scores higher than a negative, ties counting half."""
+    low, high = np.sort(np.asarray(negatives)), np.asarray(positives)
+    below = np.searchsorted(low, high, "left") + np.searchsorted(low, high, "right")
+    return float(below.mean() / (2 * len(low))) if len(low) and len(high) else float("nan")

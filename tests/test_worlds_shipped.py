@@ -98,6 +98,16 @@ def test_recorded_cases_reach_goals_ends_rules_and_events(world: WorkflowWorld, 
     assert 0.6 < len(ended) / len(cases) < 0.98
 
 
+def test_every_rule_changes_what_some_recorded_action_leads_to(world: WorkflowWorld, rows: list[Transition]) -> None:
+    machine, definition = world.machine, world.definition
+    tried = {(machine.encode(row.before.facts), world.action_index(row.action)) for row in rows if row.error is None}
+    truth = {(state, move): machine.branches(state, move) for state, move in tried}
+    for name in definition.rules:
+        rules = {key: rule for key, rule in definition.rules.items() if key != name}
+        without = WorkflowWorld(definition.model_copy(update={"rules": rules})).machine
+        assert any(without.branches(*pair) != branches for pair, branches in truth.items()), name
+
+
 def test_planning_beats_doing_anything_that_is_allowed(world: WorkflowWorld) -> None:
     goal = max(world.goals(), key=lambda goal: (bool(goal.forbidden), goal.deadline or 0))
     random, oracle = Random(0), world.oracle()

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wmagent.agent.anomalies import Method, find_anomalies
+from wmagent.agent.asking import Asking
 from wmagent.agent.episode import AgentState, Approve, Deed, Episode, Run
 from wmagent.agent.explainer import TemplateExplainer
 from wmagent.agent.goals import Understanding, check_goal, understand
 from wmagent.agent.grounding import ground as grounded
-from wmagent.agent.inputs import facts_of, insertion_of, planner_of, sound_state
+from wmagent.agent.inputs import facts_of, planner_of, sound_state
 from wmagent.agent.ledger import Ledger
-from wmagent.agent.matching import match_action, match_actions
+from wmagent.agent.matching import match_actions
 from wmagent.agent.plain import from_plain, to_plain
 from wmagent.agent.protocols import AgentModel, Environment, Explainer, IdempotentEnvironment, Proposer
 from wmagent.agent.stages import AgentStages, check_answer, goal_of, run_explanation, run_plan
-from wmagent.agent.whatif import Question, answer_what_if
 from wmagent.domain.answers import Anomaly, Explanation, Plan, WhatIf
 from wmagent.domain.types import Action, Facts, Goal, Observation, Transition
 from wmagent.errors import InputError, checked_seed
@@ -31,7 +31,7 @@ Acts = Environment | IdempotentEnvironment
 Ask = Approve | Literal["ask"] | None
 
 
-class Agent:
+class Agent(Asking):
     """Imagines before it acts.
 
     `model` is a world model (see `AgentModel`), `planner` a registered name or a Planner, `proposer` and
@@ -95,41 +95,6 @@ class Agent:
         facts, readings = self._read(state, ground)
         run = Run(allowed=self._allowed(actions), budget=budget, readings=readings)
         yield from self._planning.stream(self._start(goal, facts, seed), context=run, stream_mode="custom")
-
-    def what_if(
-        self,
-        state: Facts | Observation,
-        *,
-        actions: Sequence[Action | str] | None = None,
-        skip: Action | str | None = None,
-        insert: Action | str | tuple[int, Action | str] | None = None,
-        until: str | Goal,
-        force: bool = False,
-        seed: int = 0,
-        ground: bool = True,
-    ) -> WhatIf:
-        """Return P(until) when `actions` are done instead, or the baseline plan without `skip` or with `insert`.
-
-        The baseline is the plan for `until`; beside it stands the best that can be done under the intervention.
-        Outside recorded experience no number is given unless `force`. `ground` is as for `plan`.
-        """
-        if actions is None and skip is None and insert is None:
-            raise InputError("a what-if needs actions, skip or insert")
-        if actions is not None and (skip is not None or insert is not None):
-            raise InputError("give either actions or skip/insert: the latter change the baseline plan")
-        goal = self._goal(until)
-        facts, readings = self._read(state, ground)
-        question = Question(
-            goal=goal,
-            facts=facts,
-            actions=None if actions is None else tuple(match_action(a, self.model) for a in actions),
-            skip=() if skip is None else match_actions(skip, self.model),
-            insert=None if insert is None else insertion_of(insert, self.model),
-            force=force,
-            seed=checked_seed(seed),
-        )
-        answer = answer_what_if(self.model, question, self.plan)
-        return replace(answer, warnings=(*readings, *answer.warnings)) if readings else answer
 
     def explain(self, answer: Plan | WhatIf) -> Explanation:
         """Return the answer in words, every claim of which it entails."""

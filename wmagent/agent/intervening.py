@@ -73,18 +73,17 @@ def _interventions(
 ) -> tuple[Intervention, ...]:
     if isinstance(given, Mapping):
         return read_changes(given, model)  # type: ignore[arg-type]
-    several = (given,) if isinstance(given, Intervention) else tuple(given)
-    for one in several:
-        if not isinstance(one, Intervention):
-            raise InputError(
-                f"{shortened(repr(one))} is no intervention; give one of wmagent.domain.interventions, or what_if's "
-                f"keyword arguments as a mapping: {', '.join(_READERS)}"
-            )
+    several: Sequence[object] = given if isinstance(given, (tuple, list)) else (given,)
     return checked(tuple(_reread(one, model) for one in several))
 
 
-def _reread(given: Intervention, model: AgentModel) -> Intervention:
+def _reread(given: object, model: AgentModel) -> Intervention:
     """Return an intervention that was made by hand, checked as one in words is."""
+    if not isinstance(given, Intervention):
+        raise InputError(
+            f"{shortened(repr(given))} is no intervention; give one of wmagent.domain.interventions, or what_if's "
+            f"keyword arguments as a mapping: {', '.join(_READERS)}"
+        )
     name, said = _SAID[type(given)](given)
     return _READERS[name](said, model)
 

@@ -31,7 +31,7 @@ _IDLE = (
     r"(?:waiting|waited|waits|idle|stuck|unchanged|no change|no progress"
     r"|nothing (?:has |was )?(?:changed|happened|done))"
 )
-_SPOKEN: tuple[tuple[str, str, Op | None], ...] = (
+_TIMES: tuple[tuple[str, str, Op | None], ...] = (
     (rf"older than\s+(?P<span>{_SPAN})", ELAPSED, ">"),
     (rf"younger than\s+(?P<span>{_SPAN})", ELAPSED, "<"),
     (rf"(?:after|past)\s+(?P<span>{_SPAN})", ELAPSED, ">="),
@@ -39,7 +39,6 @@ _SPOKEN: tuple[tuple[str, str, Op | None], ...] = (
     (rf"{_MORE}(?P<span>{_SPAN})\s+(?:have |has )?(?:passed|elapsed|gone by)", ELAPSED, None),
     (rf"{_IDLE}\s*(?:for\s+)?{_MORE}(?P<span>{_SPAN})", WAITING, None),
 )
-_TIMES = tuple((re.compile(_SUBJECT + pattern + r"$", re.I), key, op) for pattern, key, op in _SPOKEN)
 _EXPLICIT = re.compile(r"^(?P<key>elapsed|waiting)(?: hours)?\s*(?P<op>==|!=|<=|>=|<|>)\s*(?P<value>.+)$", re.I)
 _OPS: dict[str, Op] = {
     "more than": ">", "longer than": ">", "over": ">", "above": ">", "at least": ">=", "at most": "<=",
@@ -125,7 +124,7 @@ def _conditions(words: str, model: AgentModel) -> list[Condition]:
         key = ELAPSED if explicit["key"].lower() == "elapsed" else WAITING
         return [_on_time(key, explicit["value"], _SIGNS[explicit["op"]])]
     for pattern, key, op in _TIMES:
-        if match := pattern.match(words):
+        if match := re.match(f"{_SUBJECT}{pattern}$", words, re.I):
             more = match.groupdict().get("more") or ""
             return [_on_time(key, match["span"], op or _OPS[more.lower()])]
     goal = understand(words, model).goal

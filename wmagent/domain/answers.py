@@ -5,9 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from wmagent.domain.interventions import Intervention
 from wmagent.domain.types import Action, Facts, Goal, Value
+
+if TYPE_CHECKING:
+    from wmagent.domain.warrant import Warrant
 
 Support = Literal["observed", "interpolated", "extrapolated"]
 
@@ -160,8 +164,25 @@ class Plan(_Plain):
 
 
 @dataclass(frozen=True)
+class Outlook:
+    """When and at what cost the goal is reached.
+
+    `by` are (hours from now, P(goal by then)); `hours` and `cost` are (share, amount within which that share of the
+    successes comes), None for an amount beyond what was followed.
+    """
+
+    by: tuple[tuple[float, float], ...]
+    hours: tuple[tuple[float, float | None], ...]
+    cost: tuple[tuple[float, float | None], ...]
+
+
+@dataclass(frozen=True)
 class WhatIf(_Plain):
-    """The answer to a what-if: P(until) with the intervention, beside the plan without it."""
+    """The answer to a what-if: P(until) with the intervention, beside the plan without it.
+
+    `actions` are done as a fixed course; under a policy they are its likeliest way. `n` recorded cases are like the
+    first deviating step, which recorded behaviour chooses with `propensity`.
+    """
 
     question: str
     until: Goal
@@ -180,6 +201,54 @@ class WhatIf(_Plain):
     wording: str = "predicted association"
     imagined: int = 0
     milliseconds: float = 0.0
+    interventions: tuple[Intervention, ...] = ()
+    outlook: Outlook | None = None
+    baseline_outlook: Outlook | None = None
+    propensity: float | None = None
+    n: int | None = None
+    warrant: Warrant | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as JSON-ready dicts and lists."""
+        content = plain(dataclasses.replace(self, warrant=None))
+        return content | {"warrant": self.warrant.to_dict() if self.warrant else None}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much more (or less) likely one course reaches the goal than another, with its 90 % interval."""
+
+    value: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Compared(_Plain):
+    """One of several what-ifs; the differences are None where there is no number to compare."""
+
+    name: str
+    answer: WhatIf
+    to_plan: Difference | None  # from the plan without any change
+    to_best: Difference | None  # from the best of the compared ones; None for that one itself
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as JSON-ready dicts and lists."""
+        return plain(dataclasses.replace(self, answer=None)) | {"answer": self.answer.to_dict()}  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Comparison(_Plain):
+    """Several what-ifs about one state, the most promising first, those without a number last."""
+
+    until: Goal
+    baseline_actions: tuple[Action, ...]
+    baseline_probability: float
+    baseline_interval: tuple[float, float]
+    ranked: tuple[Compared, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as JSON-ready dicts and lists."""
+        return plain(dataclasses.replace(self, ranked=())) | {"ranked": [one.to_dict() for one in self.ranked]}
 
 
 @dataclass(frozen=True)

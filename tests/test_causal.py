@@ -171,8 +171,19 @@ def test_the_tipping_strength_is_where_the_bounds_meet_the_threshold() -> None:
 
 def test_the_benchmark_finds_the_fact_that_drives_the_decision() -> None:
     states = np.array([[a, b, c] for a in range(2) for b in range(2) for c in range(2)])
-    odds = np.exp(np.log(6.0) * states[:, 0] + np.log(2.0) * states[:, 1] - 1)
-    found = strengths(states, odds / (1 + odds), np.ones(8), [0, 1, 2])
-    assert [strength.column for strength in found] == [0, 1, 2]
-    assert [strength.gamma for strength in found] == pytest.approx([6.0, 2.0, 1.0])
-    assert strengths(states[:1], np.array([0.5]), np.ones(1), [0, 1, 2]) == []
+    e = 0.2 + 0.6 * states[:, 0] + 0.1 * states[:, 1]
+    p = 0.7 - 0.4 * states[:, 0] + 0.2 * states[:, 2]  # column 1 drives the decision alone, column 2 the outcome alone
+    found = strengths(states, e, p, np.ones(8), [0, 1, 2])
+    assert found[0].column == 0
+    assert [strength.gamma for strength in found[1:]] == pytest.approx([1.0, 1.0])
+    assert strengths(states[:1], e[:1], p[:1], np.ones(1), [0, 1, 2]) == []
+
+
+def test_the_benchmark_is_the_gamma_that_would_have_been_needed() -> None:
+    states, e, p, w = np.array([[0], [1]]), np.array([0.2, 0.8]), np.array([0.7, 0.3]), np.array([1.0, 3.0])
+    (found,) = strengths(states, e, p, w, [0])
+    share, truth = w / w.sum(), float(w @ p / w.sum())
+    chosen = float(share @ e)
+    naive_share = float(share @ (e * p)) / chosen
+    assert naive_share < truth
+    assert bounds(strata([1], [chosen], [naive_share]), found.gamma)[1] == pytest.approx(truth, abs=1e-9)

@@ -60,7 +60,8 @@ def alike(
     taken = np.bincount(record.state[record.action == action], minlength=len(count))
     states, exact = same, True
     if taken[same].sum() < ENOUGH:
-        near = _nearest(model, record, wanted, action, allowed, taken)
+        asked = record.states[torch.from_numpy(same)] if same.any() else wanted[None]
+        near = _nearest(model, record, asked, action, allowed, taken)
         exact = not (near & ~same).any()
         states = same | near
     names = tuple(model.slots[i] for i in varies)
@@ -87,19 +88,20 @@ def _codes(model: RememberingModel, record: Record, facts: Facts, average_over: 
 def _nearest(
     model: RememberingModel,
     record: Record,
-    wanted: torch.Tensor,
+    asked: torch.Tensor,
     action: int,
     allowed: NDArray[np.bool_],
     taken: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
-    """Return (x,) bool: the nearest allowed states, as many as hold ENOUGH decisions for the action."""
+    """Return (x,) bool: the allowed states nearest to any of those asked about, as many as hold ENOUGH decisions for
+    the action."""
     index = np.nonzero(allowed)[0]
     chosen = np.zeros(len(allowed), dtype=bool)
     if not len(index):
         return chosen
-    codes = torch.cat([wanted[None], record.states[torch.from_numpy(index)]])
+    codes = torch.cat([asked, record.states[torch.from_numpy(index)]])
     features = model.features(model.latent(codes), torch.full((len(codes),), action))
-    distance = (features[1:] - features[0]).norm(dim=-1).numpy()
+    distance = torch.cdist(features[len(asked) :], features[: len(asked)]).min(1).values.numpy()
     order = index[np.argsort(distance, kind="stable")]
     near = order[: int((distance <= record.rows.radius).sum())]
     needed = np.searchsorted(np.cumsum(taken[near]), ENOUGH) + 1

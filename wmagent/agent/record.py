@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wmagent.agent.protocols import AgentModel
-from wmagent.domain.types import Condition, Goal
+from wmagent.domain.answers import Evidence
+from wmagent.domain.types import Action, Condition, Facts, Goal, Value
 from wmagent.errors import InputError
-from wmagent.latent.protocols import Latent
+from wmagent.latent.protocols import Dynamics, Latent
 
 Floats, Ints = NDArray[np.float64], NDArray[np.int64]
 STRENGTHS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)  # recorded decisions that the behaviour head counts for
@@ -24,21 +24,46 @@ LEGAL, CHUNK = 0.5, 4_096
 
 
 class Rows(Protocol):
-    """Recorded rows in recorded order: codes (N, s) before and after, action indices (N,), accepted (N,), case ids."""
+    """Recorded rows in recorded order: codes (N, s) before and after, action indices (N,), accepted (N,), case ids;
+    `radius` is how far apart features may be that count as near."""
 
-    before: Tensor
-    after: Tensor
-    action: Tensor
-    accepted: Tensor
-    cases: list[str]
-    radius: float  # of what the model's features call near
+    @property
+    def before(self) -> Tensor: ...
+
+    @property
+    def after(self) -> Tensor: ...
+
+    @property
+    def action(self) -> Tensor: ...
+
+    @property
+    def accepted(self) -> Tensor: ...
+
+    @property
+    def cases(self) -> Sequence[str]: ...
+
+    @property
+    def radius(self) -> float: ...
 
 
-class RememberingModel(AgentModel, Protocol):
-    """A world model that keeps what it was learned from."""
+class RememberingModel(Dynamics, Protocol):
+    """A world model that keeps what it was learned from; the methods are those of `AgentModel` and `WorldModel`."""
 
     @property
     def memory(self) -> Rows | None: ...
+
+    @property
+    def slots(self) -> tuple[str, ...]: ...
+
+    def values(self, key: str) -> tuple[Value | None, ...]: ...
+
+    def observe(self, facts: Facts) -> Latent: ...
+
+    def read(self, latent: Latent) -> list[dict[str, Value]]: ...
+
+    def action_index(self, action: Action | str) -> int: ...
+
+    def evidences(self, facts: Sequence[Facts], actions: Sequence[Action]) -> Sequence[Evidence]: ...
 
     def latent(self, codes: Tensor) -> Latent: ...
 
@@ -61,7 +86,7 @@ class Record:
     legal: NDArray[np.bool_]
     propensity: Floats
 
-    def hours_to(self, model: AgentModel, goal: Goal) -> Floats:
+    def hours_to(self, model: Dynamics, goal: Goal) -> Floats:
         """Return (N,) the hours from each decision until the goal is first reached; infinite where it is not, or where
         a forbidden fact comes first, or the case was given up."""
         before, after = (
@@ -80,7 +105,7 @@ class Record:
                 found[row] = self.hours[row] + found[then]
         return found
 
-    def undecided(self, model: AgentModel, goal: Goal) -> NDArray[np.bool_]:
+    def undecided(self, model: Dynamics, goal: Goal) -> NDArray[np.bool_]:
         """Return (x,) bool: states where the goal is neither reached nor already spoilt."""
         return _settled(model, goal, self.states) == 0
 
@@ -147,7 +172,7 @@ def _drawn(model: RememberingModel, rows: Rows, kept: Tensor) -> Floats:
     return np.concatenate(drawn)
 
 
-def _settled(model: AgentModel, goal: Goal, codes: Tensor) -> Ints:
+def _settled(model: Dynamics, goal: Goal, codes: Tensor) -> Ints:
     """Return (rows,) 1 where the goal is reached, -1 where a forbidden fact holds, 0 otherwise."""
     latent = Latent(torch.zeros(len(codes), 0, 0), codes)  # conditions are read off the codes
 

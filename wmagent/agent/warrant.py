@@ -24,6 +24,7 @@ from wmagent.errors import InputError
 from wmagent.planning.behaviour_value import imagined_behaviour_value
 
 LEAST_GAMMA = 2.0  # an unlogged cause is never taken to be weaker than this
+MOST_STATES, ROUGH = 300, 5e-3  # states that the strength of logged facts is measured in, and how exactly
 FOLDS = 5
 OBSERVED, ALMOST_ALL = 0.9, 0.9  # shares of the population asked about
 
@@ -156,19 +157,22 @@ def _strata(asked: _Question, best: Estimate) -> Strata:
 
 
 def default_gamma(model: RememberingModel, record: Record, action: int, goal: Goal) -> tuple[float, str]:
-    """Return how strong an unlogged cause is allowed to be, and why: as strong as the strongest logged fact is for this
-    decision, and never weaker than LEAST_GAMMA. No outcome is looked at."""
+    """Return how strong an unlogged cause is allowed to be, and why: as strong as the strongest logged fact would be
+    for this decision had it not been logged, and never weaker than LEAST_GAMMA. The most frequent states are looked at.
+    """
     allowed = record.undecided(model, goal) & record.legal[:, action]
-    weight = np.bincount(record.state, minlength=len(allowed))[allowed].astype(np.float64)
+    count = np.bincount(record.state, minlength=len(allowed)) * allowed
+    often = np.argsort(-count, kind="stable")[: min(MOST_STATES, int((count > 0).sum()))]
+    latent = model.latent(record.states[torch.from_numpy(often)])
+    outcome = imagined_behaviour_value(model, latent, action, goal, ROUGH)
+    often, outcome = often[~np.isnan(outcome)], outcome[~np.isnan(outcome)]
     varies = [i for i, key in enumerate(model.slots) if len(model.values(key)) > 1]
-    found = strengths(record.states.numpy()[allowed], record.propensity[allowed, action], weight, varies)
+    states, weight = record.states.numpy()[often], count[often].astype(np.float64)
+    found = strengths(states, record.propensity[often, action], outcome, weight, varies)
     if not found or found[0].gamma < LEAST_GAMMA:
-        return (
-            LEAST_GAMMA,
-            f"no logged fact changes the odds of this decision {LEAST_GAMMA:g}-fold; that much is allowed",
-        )
+        return LEAST_GAMMA, "no logged fact is stronger, so this much is allowed"
     key, strength = model.slots[found[0].column], found[0].gamma
-    return strength, f"as strong as the strongest logged fact, {key}, which changes the odds {strength:.3g}-fold"
+    return strength, f"as strong as {key}, the strongest logged fact, would be had it not been logged"
 
 
 def _e_value(best: Estimate, other: Estimate) -> EValue:

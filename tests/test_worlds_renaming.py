@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from typing import Any
 
@@ -180,6 +181,20 @@ def test_synonyms_of_a_shipped_world_and_of_facts_that_are_compared() -> None:
     assert names.values["state and stage"] == {"not begun": "fresh", "in work": "under way"}
     assert "asked" not in names.values
     assert_same(small(), renamed(small(), names), names)
+
+
+def test_synonyms_never_give_two_things_one_name() -> None:
+    data = copy.deepcopy(MIXED)
+    for key in ("amount", "tries"):
+        data["facts"][key]["words"] = ["number", "Asked"]
+    data["facts"]["state and stage"]["value_words"] = {"not begun": ["in work", "open"], "in work": ["open"]}
+    world = world_from(data)
+    for seed in range(5):
+        names = synonyms(world, seed)
+        assert names.facts["amount"] == "number"
+        assert "tries" not in names.facts
+        assert names.values["state and stage"] == {"not begun": "open"}
+        renamed(world, names)
 
 
 def test_paraphrases_stay_only_with_names_of_the_same_meaning() -> None:

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from wmagent.worlds.recorded import read_transitions, write_transitions
     from wmagent.worlds.renaming import Names, renamed
     from wmagent.worlds.restricting import restricted
+    from wmagent.worlds.sampled import SampledOracle, truth
     from wmagent.worlds.workflow import WorkflowWorld
     from wmagent.worlds.writing import write_world
 
 __all__ = [
     "Names",
+    "SampledOracle",
     "WorkflowWorld",
     "confounded",
     "counterfactuals",
@@ -34,12 +36,14 @@ __all__ = [
     "renamed",
     "restricted",
     "synonyms",
+    "truth",
     "write_transitions",
     "write_world",
 ]
 
 _HOMES = {
     "Names": "renaming",
+    "SampledOracle": "sampled",
     "WorkflowWorld": "workflow",
     "confounded": "confounding",
     "counterfactuals": "confounding",

@@ -18,6 +18,7 @@ Place = tuple[State, int, float]  # state, time steps elapsed, money spent (0 wh
 Open = dict[Place, float]  # the probability of being at each place and not yet stopped
 _REST = 1e-12  # probability that may stay open
 _ROUNDS = 256  # without time passing, before asking whether anything is caught in a circle
+TOO_LARGE = "ask wmagent.worlds.truth(world), which samples with intervals where a world is too large"
 _MAX_WORK = 5_000_000  # places followed for one policy
 
 
@@ -122,7 +123,7 @@ def follow_policy(walk: Walk, start: State, choose: Callable[[State, int], int |
             rounds += 1
             work += len(places)
             if work > _MAX_WORK:
-                raise InputError("this policy takes too many steps to follow exactly; give the goal a deadline")
+                raise InputError(f"this policy takes too long to follow exactly; set a deadline, or {TOO_LARGE}")
             if rounds % _ROUNDS == 0:
                 circle = _circles(walk, places, move_at)
                 caught = caught or bool(circle)

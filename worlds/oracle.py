@@ -15,7 +15,7 @@ from wmagent.domain.types import Action, Condition, Facts, Goal
 from wmagent.domain.world import Outcome, Policy, Truth
 from wmagent.errors import InputError
 from wmagent.worlds.conditions import Check, State, compile_conditions
-from wmagent.worlds.following import Walk, follow_plan, follow_policy
+from wmagent.worlds.following import TOO_LARGE, Walk, follow_plan, follow_policy
 from wmagent.worlds.machine import Branch
 
 if TYPE_CHECKING:
@@ -30,9 +30,12 @@ class WorkflowOracle:
     cost at most `max_cost`. `max_nodes` bounds the enumeration; InputError beyond it.
     """
 
-    def __init__(self, world: WorkflowWorld, max_nodes: int = 2_000_000) -> None:
+    exact = True
+
+    def __init__(self, world: WorkflowWorld, max_nodes: int = 2_000_000, grounds: str = "exact: asked for") -> None:
         self.world = world
         self.max_nodes = max_nodes
+        self.grounds = grounds  # why this oracle and not the sampled one
         self._machine = world.machine
         self._known: dict[tuple[State, int], list[Branch]] = {}
         self._moves: dict[State, list[int]] = {}
@@ -68,7 +71,7 @@ class WorkflowOracle:
                         seen.add(branch[1])
                         queue.append(branch[1])
             if len(queue) > self.max_nodes:
-                raise InputError(f"more than {self.max_nodes:,} reachable states")
+                raise InputError(f"more than {self.max_nodes:,} reachable states; {TOO_LARGE}")
         return tuple(self._machine.decode(state) for state in queue)
 
     def plan_value(self, start: Facts, actions: Sequence[Action], goal: Goal) -> Truth:

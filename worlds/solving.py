@@ -12,6 +12,7 @@ import numpy as np
 
 from wmagent.errors import InputError
 from wmagent.worlds.conditions import State
+from wmagent.worlds.following import TOO_LARGE
 
 Node = tuple[State, float]  # state and money spent (0 where the goal has no cost limit)
 Result = tuple[float, Node, int, float]  # chance, next node, time steps, cost
@@ -82,9 +83,7 @@ def explore(
                 hours += chance * steps * unit
             pairs.append((nodes[node], move, cost, hours, first))
         if len(queue) > max_nodes:
-            raise InputError(
-                f"more than {max_nodes:,} reachable states; this world is too large for exact answers here"
-            )
+            raise InputError(f"more than {max_nodes:,} reachable states; {TOO_LARGE}")
     p = np.array(pairs, dtype=np.float64).reshape(-1, 5)
     e = np.array(entries, dtype=np.float64).reshape(-1, 3)
     whole = (p[:, 0], p[:, 1], p[:, 4], e[:, 0], e[:, 1])

@@ -37,11 +37,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Truth:
-    """The exact worth of a plan or policy: P(goal within its limits), expected hours and cost until it stops."""
+    """The worth of a plan or policy: P(goal within its limits), expected hours and cost until it stops.
+
+    `interval` holds the probability with 90 % where it was sampled; None means that everything is exact.
+    """
 
     probability: float
     duration: float
     cost: float
+    interval: tuple[float, float] | None = None
 
 
 @runtime_checkable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from wmagent.cli.output import AsJson, Seed, command, messages, note, show, show
 from wmagent.cli.parts import check_place
 from wmagent.cli.progress import learning_bar
 from wmagent.errors import InputError
+
+if TYPE_CHECKING:
+    from wmagent import WorldModel
 
 
 @command
@@ -24,6 +27,14 @@ def learn(
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep snapshots beside MODEL and go on from them if they are there.")
     ] = False,
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Adapt this model of a like workflow with other names; preset, seed and text are its own.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Learn a world model from recorded transitions.
@@ -38,12 +49,19 @@ def learn(
         wmagent learn log.parquet -o log.wm --limit 20000 --preset small --seed 1
 
         wmagent learn big.jsonl.gz -o big.wm --resume     (again after an interruption: it goes on)
+
+        wmagent learn few.jsonl --from contracts.wm -o orders.wm     (a hundred rows of a like workflow are enough)
     """
     if not source.is_file():
         raise InputError(f"{source}: no such file; give recorded transitions as .jsonl, .jsonl.gz or .parquet")
     check_place(out)
+    if known is not None and resume:
+        raise InputError("--from adapts in one go; leave --resume out")
     from wmagent import WorldModel
 
+    if known is not None:
+        _adapted(WorldModel.load(known), source, limit, out, as_json)
+        return
     snapshots = out.with_name(out.name + ".training") if resume else None
     try:
         with learning_bar(messages()) as progress:
@@ -57,10 +75,24 @@ def learn(
     model.save(out)
     if snapshots:
         _remove(snapshots)
+    _show(model, f"learned from {model.n_transitions:,} transitions; saved {out}", out, as_json)
+
+
+def _adapted(known: WorldModel, source: Path, limit: int | None, out: Path, as_json: bool) -> None:
+    """Adapt a known model to the rows of another workflow, and save what comes of it."""
+    from wmagent.worlds.recorded import read_transitions
+
+    rows = read_transitions(source, limit=limit)
+    model = known.adapt(rows)
+    model.save(out)
+    _show(model, f"adapted to {len(rows):,} transitions; saved {out}", out, as_json)
+
+
+def _show(model: WorldModel, done: str, out: Path, as_json: bool) -> None:
     if as_json:
         show_json({"model": str(out), "card": model.card})
         return
-    note(f"learned from {model.n_transitions:,} transitions; saved {out}")
+    note(done)
     from rich.markdown import Markdown
 
     show(Markdown(model.card_markdown()))

@@ -47,8 +47,23 @@ def markdown(model: WorldModel) -> str:
         "further from the record than 95 % of held-out pairs are reported as `extrapolated`.",
         "",
         *_domain(model),
+        *_transfer(model),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _transfer(model: WorldModel) -> list[str]:
+    """Return what the words stand for where the model was learned from another workflow."""
+    names, adapted = model.card.get("translated"), model.card.get("adapted", {})
+    if not names:
+        return []
+    lines = ["", "## Transfer", "", "The scores above are those of the workflow it was learned from."]
+    if adapted:
+        steps = f"tuned for {adapted['steps']:,} steps" if adapted["steps"] else "the network stayed as it was"
+        lines.append(f"Adapted to {adapted['transitions']:,} transitions of this one; {steps}.")
+    pairs = [f"- {new}: {known}" for kind in ("facts", "actions") for new, known in names[kind].items()]
+    lost = [f"- standing for nothing known: {', '.join(names['unmatched'])}"] if names["unmatched"] else []
+    return [*lines, "", *pairs, *lost]
 
 
 def _domain(model: WorldModel) -> list[str]:

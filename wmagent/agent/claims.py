@@ -111,6 +111,10 @@ def _probability(claim: Claim, answer: Answer) -> bool:
         actions = answer.baseline_actions if claim.key == "baseline" else answer.replanned_actions
         number = answer.baseline_probability if claim.key == "baseline" else answer.replanned_probability
         return claim.after == route(actions) and _close(claim, number)
+    if claim.key == "by":
+        spans = answer.outlook.by if isinstance(answer, WhatIf) and answer.outlook is not None else ()
+        said = claim.after if isinstance(claim.after, float) else -1.0
+        return any(abs(hours - said) <= _SLACK["duration"] and _close(claim, chance) for hours, chance in spans)
     if not _close(claim, answer.probability):
         return False
     if claim.before is None and claim.after is None:
@@ -129,6 +133,9 @@ def _amount(claim: Claim, answer: Answer) -> bool:
 def _evidence(claim: Claim, answer: Answer) -> bool:
     if claim.key == "warning":
         return claim.after in answer.warnings
+    if claim.key == "warrant":
+        found = answer.warrant if isinstance(answer, WhatIf) else None
+        return found is not None and claim.after == found.statement.rstrip(".")
     if claim.step is None:
         return claim.after == answer.support
     step = _plan_step(claim, answer)

@@ -84,11 +84,21 @@ def _what_if(answer: WhatIf) -> list[Sentence]:
     amounts = [_hours(answer.duration)] if answer.duration is not None else []
     amounts += [_cost(answer.cost)] if answer.cost is not None else []
     lines.append(Sentence("Expected: ", (*amounts, _support(answer.support))))
+    if answer.outlook is not None and answer.outlook.by:
+        lines.append(Sentence("In time: ", tuple(_by(hours, chance) for hours, chance in answer.outlook.by)))
     lines += _comparison("Without the change", "baseline", answer.baseline_probability, route(answer.baseline_actions))
     lines += _comparison(
         "Best under the change", "replanned", answer.replanned_probability, route(answer.replanned_actions)
     )
+    if answer.warrant is not None and answer.warrant.statement:
+        said = answer.warrant.statement.rstrip(".")
+        lines.append(Sentence("Warrant: ", (Claim("evidence", said, key="warrant", after=said),)))
     return lines + _warnings(answer.warnings)
+
+
+def _by(hours: float, chance: float) -> Claim:
+    span, number = round(hours, 1), round(chance, 2)
+    return Claim("probability", f"within {span:.1f} h P(goal) {number:.2f}", None, "by", None, span, number)
 
 
 def _comparison(opening: str, key: str, probability: float | None, course: str) -> list[Sentence]:

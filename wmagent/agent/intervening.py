@@ -104,7 +104,7 @@ def _skip(given: Any, model: AgentModel) -> Skip:
 
 
 def _insert(given: Any, model: AgentModel) -> Insert:
-    place, action = insertion_of(given, model)
+    place, action = insertion_of(tuple(given) if isinstance(given, list) else given, model)
     return Insert(action, place)
 
 

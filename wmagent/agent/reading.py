@@ -19,6 +19,7 @@ _CASES = re.compile(r"(\d+) similar recorded cases? \((\w+)\)")
 _SUPPORT = re.compile(r"support (\w+)")
 _REJECTED = re.compile(rf"(.+) with P\(goal\) ({_NUMBER}): (.+)")
 _COMPARED = re.compile(rf"P\(goal\) ({_NUMBER}) with (.+)")
+_BY = re.compile(rf"within ({_NUMBER}) h P\(goal\) ({_NUMBER})")
 _COMPARISONS = {"Without the change: ": "baseline", "Best under the change: ": "replanned"}
 
 
@@ -44,6 +45,10 @@ def _line(line: str) -> tuple[list[Claim], list[str]]:
         return [Claim("probability", line[6:], key="goal", after=line[6:])], []
     if line.startswith("Mind: "):
         return [Claim("evidence", line[6:], key="warning", after=line[6:])], []
+    if line.startswith("Warrant: "):
+        return [Claim("evidence", line[9:], key="warrant", after=line[9:])], []
+    if line.startswith("In time: "):
+        return _parts(line[9:].split("; "), None)
     if line.startswith("Done: "):
         return [Claim("step", line[6:], after=line[6:])], []
     if line.startswith("Rejected: ") and (match := _REJECTED.fullmatch(line[10:])):
@@ -86,6 +91,8 @@ def _part(part: str, step: int | None) -> Claim | None:
         return Claim("change", part, step, key, _value(value), _value(value), float(percent) / 100)
     if match := _HOURS.fullmatch(part):
         return Claim("duration", part, step, number=float(match[1]))
+    if step is None and (match := _BY.fullmatch(part)):
+        return Claim("probability", part, None, "by", None, float(match[1]), float(match[2]))
     if match := _COST.fullmatch(part):
         return Claim("cost", part, step, number=float(match[1]))
     if step is not None and (match := _CASES.fullmatch(part)):

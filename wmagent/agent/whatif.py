@@ -261,7 +261,9 @@ def _note_steps(
     """Note steps of a fixed course that are never allowed when their turn comes, and policies without an end."""
     if isinstance(way, Rules):
         if found.unfinished > SOME:
-            notes.append(f"after {FOLLOWED} steps {found.unfinished:.0%} of the imagined cases were still under way")
+            notes.append(
+                f"after {FOLLOWED} steps {100 * found.unfinished:.0f} % of the imagined cases were still under way"
+            )
         return
     happens = dict.fromkeys(way.actions, 0.0)
     for index, chance in zip(way.actions, found.chances, strict=True):

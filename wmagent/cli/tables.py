@@ -5,8 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from wmagent.domain.answers import Anomaly, Evidence, Plan, WhatIf
-from wmagent.report.wording import amount, arrow, changes, expected, hours, interval, percent, recorded, value
+from wmagent.domain.answers import Anomaly, Comparison, Evidence, Plan, WhatIf
+from wmagent.report.wording import (
+    amount,
+    arrow,
+    changes,
+    difference,
+    expected,
+    hours,
+    interval,
+    outlook,
+    percent,
+    recorded,
+    value,
+    warrant,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -44,8 +57,40 @@ def what_if_view(answer: WhatIf) -> RenderableType:
         head.append("No number: this is outside what the model knows.", style="yellow")
     else:
         head.append(f"{percent(answer.probability)} ({interval(answer.interval)}, {answer.wording})", style="bold cyan")
+    said = [Text(line) for line in outlook(answer.outlook)]
+    behind = [Text(line) for line in warrant(answer.warrant)]
+    if behind:
+        behind.insert(0, Text("\nWarrant", style="bold"))
     took = f"{answer.imagined:,} imagined transitions in {answer.milliseconds:.0f} ms; support: {answer.support}"
-    return Group(head, table, *_warnings(answer.warnings), _small(took))
+    took += f"; {answer.n:,} similar cases of the first step that deviates" if answer.n is not None else ""
+    took += f", which the record chooses with {percent(answer.propensity)}" if answer.propensity is not None else ""
+    return Group(head, table, *said, *behind, *_warnings(answer.warnings), _small(took))
+
+
+def comparison_view(found: Comparison) -> RenderableType:
+    """Return several what-ifs side by side, the most promising first."""
+    from rich.console import Group
+
+    table = _table("", "what if", "P(goal)", "90 % interval", "against the plan", "time", "support")
+    plan = percent(found.baseline_probability)
+    bounds = interval(found.baseline_interval).removeprefix("90 % interval ")
+    _row(table, "as planned", arrow(found.baseline_actions), plan, bounds, "", "", "", style="dim")
+    for one in found.ranked:
+        answer = one.answer
+        bounds = interval(answer.interval).removeprefix("90 % interval ")
+        question = answer.question.removeprefix("what if ").removesuffix("?")
+        _row(
+            table,
+            one.name,
+            question,
+            percent(answer.probability),
+            bounds,
+            difference(one.to_plan),
+            hours(answer.duration),
+            answer.support,
+        )
+    notes = [f"{one.name}: {text}" for one in found.ranked for text in one.answer.warnings]
+    return Group(table, *_warnings(notes))
 
 
 def anomalies_view(found: Sequence[Anomaly], checked: int, flagged: int) -> RenderableType:

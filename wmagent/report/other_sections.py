@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from wmagent.domain.answers import Anomaly, WhatIf
 from wmagent.report.charts import calibration_curve, probability_bar
 from wmagent.report.markup import Html, join, section, table, tag
-from wmagent.report.wording import arrow, interval, percent, value
+from wmagent.report.wording import arrow, interval, outlook, percent, value, warrant
 
 
 def what_ifs(answers: Sequence[tuple[WhatIf, float | None]]) -> Html:
@@ -33,6 +33,8 @@ def what_ifs(answers: Sequence[tuple[WhatIf, float | None]]) -> Html:
                     tag("h3", answer.question),
                     table(("", "course", "P(goal)", ""), rows, numeric=(2,)),
                     tag("p", said, class_="soft"),
+                    *(tag("p", line) for line in outlook(answer.outlook)),
+                    *(tag("p", line, class_="soft") for line in warrant(answer.warrant)),
                     *(tag("p", text, class_="warning") for text in answer.warnings),
                 ]
             )

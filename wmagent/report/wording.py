@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from wmagent.domain.answers import Change
+from wmagent.domain.answers import Change, Difference, Outlook
 from wmagent.domain.types import Action, Value, canonical
+from wmagent.domain.warrant import Warrant
 
 ABSENT = "—"
 NOTHING = ("0 h", "0", ABSENT)  # how a time or cost reads that was never recorded
@@ -87,3 +88,41 @@ def expected(duration: float, cost: float) -> str:
     """Return the expected duration and cost as far as the record knows any, as `, about 5 days, cost 120`."""
     text = f", about {hours(duration)}" if duration > 0 else ""
     return text + (f", cost {amount(cost)}" if cost > 0 else "")
+
+
+def outlook(given: Outlook | None) -> list[str]:
+    """Return when and at what cost the goal comes, as a line on deadlines and one on quantiles."""
+    if given is None:
+        return []
+    lines = []
+    if given.by:
+        lines.append("done within " + ", ".join(f"{hours(span)}: {percent(chance)}" for span, chance in given.by))
+    if any(span is not None for _, span in given.hours):
+        times = ", ".join(f"{100 * share:.0f} % within {hours(span)}" for share, span in given.hours)
+        costs = ", ".join(f"{100 * share:.0f} % for {amount(sum_)}" for share, sum_ in given.cost)
+        lines.append(f"of the successes come {times}" + ("" if _free(given) else f"; {costs}"))
+    return lines
+
+
+def _free(given: Outlook) -> bool:
+    return not any(spent for _, spent in given.cost)
+
+
+def difference(given: Difference | None) -> str:
+    """Return a difference of probabilities in percentage points with its interval."""
+    if given is None:
+        return ABSENT
+    low, high = (f"{100 * bound:+.1f}" for bound in given.interval)
+    return f"{100 * given.value:+.1f} points ({low} to {high})"
+
+
+def warrant(given: Warrant | None) -> list[str]:
+    """Return what stands behind a what-if's first deviating step: the statement, and what it leaves out."""
+    if given is None:
+        return []
+    lines = [given.statement or given.estimand]
+    if given.inverse_propensity is not None:
+        low, high = given.inverse_propensity.interval
+        number = f"{percent(given.inverse_propensity.value)} (90 % interval {percent(low)} to {percent(high)})"
+        lines.append(f"Weighted by inverse propensity alone: {number}; propensity {percent(given.propensity)}.")
+    return [*lines, *given.notes]

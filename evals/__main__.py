@@ -17,6 +17,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported:
 
 from wmagent.errors import WmagentError
 from wmagent.evals.measure import RESULTS
+from wmagent.model.baselines import NAMES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     suite = kinds.add_parser("suite", parents=[shared], help="models x controls x planners x seeds")
     _world_options(suite)
     suite.add_argument("--planners", nargs="+", default=["best-first", "greedy", "random-shooting"])
-    suite.add_argument("--baselines", nargs="*", default=["persistence", "most_frequent_change", "copy_gated_mlp"])
+    suite.add_argument("--baselines", nargs="*", default=NAMES)
     suite.add_argument("--starts", type=int, default=2)
     suite.set_defaults(run=_suite)
     return parser

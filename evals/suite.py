@@ -13,6 +13,7 @@ import numpy as np
 
 from wmagent.domain.types import Facts, Goal, Transition
 from wmagent.evals.closed_loop import Replanning, closed_loop, random_worth
+from wmagent.evals.floors import own_policies
 from wmagent.evals.learned import learned
 from wmagent.evals.measure import versions
 from wmagent.evals.metrics import bootstrap_weights
@@ -43,8 +44,8 @@ def run(
 
     success is the exact P(goal) of replanning at every step (see `Replanning`); relative divides by the optimal
     policy's; interval is the bootstrap 95 % of relative over (seed, start, goal). The world model runs under every
-    control with every planner; baselines and the simulator (the oracle's own table) only as they are. Rows random
-    and optimal are floor and ceiling.
+    control with every planner; baselines and the simulator (the oracle's own table) only as they are, and baselines
+    that have a policy of their own with that too. Rows random and optimal are floor and ceiling.
     """
     cells: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for seed in seeds:
@@ -105,6 +106,10 @@ class _Round:
             for name, floor in floors.items():
                 yield (name, "real", planner), self._try(floor, floor.observe, planner)
             yield ("simulator", "real", planner), self._try(table, table.observe, planner)
+        for name, floor in floors.items():
+            own = own_policies(floor.baseline, self.world.legal, self.oracle, self.cases)
+            if own:
+                yield (name, "real", "own policy"), own
         best = [self.oracle.optimal(start, goal).probability for start, goal in self.cases]
         worths = [random_worth(self.world, start, goal, self.seed) for start, goal in self.cases]
         yield ("random", "", ""), [{"worth": w, "optimal": b} for w, b in zip(worths, best, strict=True)]

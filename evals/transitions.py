@@ -52,9 +52,9 @@ def run(
     """Learn from `train` (its first `limit` rows), predict `test`, and return one JSON-ready object.
 
     Keys: exact, exact_changed, exact_unchanged, changed_f1, ece (each null where no row counts), learn_seconds,
-    peak_mib, floors (persistence, most_frequent_change, copy_gated_mlp), controls (real, shuffled, uniform, prior,
-    none), intervals (bootstrap 95 % over cases), n_train, n_test, refused, seed, versions, notes. A refused row
-    (outside what the model knows) counts as predicted unchanged. `learner` replaces WorldModel.learn.
+    peak_mib, floors (every baseline by name), controls (real, shuffled, uniform, prior, none), intervals (bootstrap
+    95 % over cases), n_train, n_test, refused, seed, versions, notes. A refused row (outside what the model knows)
+    counts as predicted unchanged. `learner` replaces WorldModel.learn.
     """
     rows = _read(train, limit)
     tests = _read(test, None)

@@ -56,7 +56,7 @@ def test_every_baseline_answers_in_the_same_form(fitted: dict[str, Baseline], na
         assert list(outcomes) == sorted(outcomes, key=lambda o: -o.probability)
     state = toggles(1)[0].before.facts
     assert model.legality([state], [TOGGLE])[0] == pytest.approx(1.0, abs=0.1)
-    if name != "copy_gated_mlp":  # which has a reason to see one: every second row of a repeating pattern
+    if name in ("persistence", "most_frequent_change"):  # the others see more than the action, here a pattern
         assert model.legality([state], [DROP])[0] == pytest.approx(0.5, abs=0.02)
     assert model.predict([], []) == []
 

@@ -16,6 +16,7 @@ from wmagent.evals import held_out
 from wmagent.evals.__main__ import main
 from wmagent.evals.report import shown, table, write
 from wmagent.evals.throughput import count_flops, run
+from wmagent.model.baselines import NAMES
 
 DOOR = """
 format: 1
@@ -67,8 +68,10 @@ def test_contract_and_suite_share_a_learned_model(
     assert (tmp_path / "contract.png").stat().st_size > 10_000
     assert main(["suite", *shared, "--starts", "1", "--planners", "best-first", "--json"]) == 0
     suite = json.loads(capsys.readouterr().out)
-    rows = {(row["model"], row["control"]): row for row in suite["rows"]}
-    assert len(rows) == 5 + 3 + 1 + 2
+    own = [row["model"] for row in suite["rows"] if row["planner"] == "own policy"]
+    assert own == ["successor_representation", "tabular_mdp"]
+    rows = {(row["model"], row["control"]): row for row in suite["rows"] if row["planner"] != "own policy"}
+    assert len(rows) == 5 + len(NAMES) + 1 + 2
     assert rows["simulator", "real"]["relative"] == pytest.approx(1.0, abs=0.02)
     assert rows["optimal", ""]["relative"] == 1.0
     assert rows["random", ""]["success"] < rows["optimal", ""]["success"]

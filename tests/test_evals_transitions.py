@@ -12,6 +12,7 @@ import pytest
 from wmagent.domain.types import Action, Facts, Observation, Transition, Value
 from wmagent.errors import InputError, OutOfDomain
 from wmagent.evals.transitions import run
+from wmagent.model.baselines import NAMES
 
 SCORES = ("exact", "exact_changed", "exact_unchanged", "changed_f1", "ece")
 
@@ -73,7 +74,7 @@ def test_a_perfect_model_scores_one_and_its_controls_do_not() -> None:
     floors, controls = result["floors"], result["controls"]
     assert isinstance(floors, dict)
     assert isinstance(controls, dict)
-    assert set(floors) == {"persistence", "most_frequent_change", "copy_gated_mlp"}
+    assert tuple(floors) == NAMES
     assert list(controls) == ["real", "shuffled", "uniform", "prior", "none"]
     assert floors["persistence"]["exact"] == pytest.approx(18 / 72)
     assert floors["persistence"]["exact_unchanged"] == 1.0

@@ -3,14 +3,17 @@ Knows facts, actions and transitions; knows no torch and no world model."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from wmagent.domain.types import Action, Facts, Transition, Value, canonical
+from wmagent.domain.types import Action, Facts, Goal, Transition, Value, canonical
 
+FactsKey = tuple[tuple[str, str], ...]
 Changes = tuple[tuple[str, "Value | None"], ...]  # sorted by key; None: the fact disappears
 FactProbabilities = dict[str, dict["Value | None", float]]  # key -> value (None: absent) -> probability
+NOTHING: Changes = ()
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,68 @@ class Baseline(Protocol):
         ...
 
 
+class ChangeBaseline(ABC):
+    """A baseline that is a distribution over sets of changes; prediction, marginals and outcomes follow from it."""
+
+    @abstractmethod
+    def shares(self, facts: Facts, action: Action) -> Mapping[Changes, float]:
+        """Return the sets of changes that may follow with their probabilities, the likeliest first."""
+
+    def predict(self, facts: Sequence[Facts], actions: Sequence[Action]) -> list[dict[str, Value]]:
+        """Return the facts with the likeliest set of changes applied."""
+        pairs = zip(facts, actions, strict=True)
+        return [apply_changes(state, next(iter(self.shares(state, action)))) for state, action in pairs]
+
+    def fact_probabilities(self, facts: Sequence[Facts], actions: Sequence[Action]) -> list[FactProbabilities]:
+        """Return the marginals of the sets of changes applied to the given facts."""
+        return [marginals(state, self.shares(state, action)) for state, action in zip(facts, actions, strict=True)]
+
+    def outcomes(self, facts: Sequence[Facts], actions: Sequence[Action]) -> list[tuple[Branching, ...]]:
+        """Return every set of changes applied to the given facts, with its probability."""
+        return [
+            tuple(Branching(p, apply_changes(state, changes)) for changes, p in self.shares(state, action).items())
+            for state, action in zip(facts, actions, strict=True)
+        ]
+
+
+class RankedPolicy(ABC):
+    """A policy that ranks every recorded action, so that where a world refuses one there is a next choice."""
+
+    @abstractmethod
+    def choices(self, facts: Facts, elapsed: float) -> tuple[Action, ...]:
+        """Return the actions, best first; none at the goal, where something forbidden holds and past the deadline."""
+
+    @abstractmethod
+    def value(self, facts: Facts, elapsed: float = 0.0) -> float:
+        """Return what the policy takes the state to be worth after `elapsed` hours, in the unit of its baseline."""
+
+    def __call__(self, facts: Facts, elapsed: float) -> Action | None:
+        """Return the first choice, None to stop: a `wmagent.domain.world.Policy`."""
+        return next(iter(self.choices(facts, elapsed)), None)
+
+
+@runtime_checkable
+class Solver(Protocol):
+    """A baseline that has a policy of its own; the others act only through a planner."""
+
+    def solve(self, goal: Goal) -> RankedPolicy:
+        """Return the policy that the fitted baseline takes to be best for a goal."""
+        ...
+
+
 def text(value: Value | None) -> str | None:
     """Return the form in which fact values compare; an absent fact stays None and equals only itself."""
     return None if value is None else canonical(value)
+
+
+def key_of(facts: Facts) -> FactsKey:
+    """Return a hashable form of facts; equal facts have equal keys."""
+    return tuple(sorted((name, canonical(value)) for name, value in facts.items()))
+
+
+def ranked(weights: Mapping[Changes, float]) -> dict[Changes, float]:
+    """Return weighted sets of changes, the heaviest first; ties go to the smaller, then alphabetically first set."""
+    return dict(sorted(weights.items(), key=lambda item: (-item[1], len(item[0]), str(item[0]))))
 
 
 def changes_between(before: Facts, after: Facts) -> Changes:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from wmagent.errors import InputError
 from wmagent.worlds.conditions import State
@@ -18,6 +19,7 @@ Node = tuple[State, float]  # state and money spent (0 where the goal has no cos
 Result = tuple[float, Node, int, float]  # chance, next node, time steps, cost
 _SAME = 1e-9  # probabilities closer than this are ties, broken by price
 _STEP_PRICE = 1e-3  # so that circles without cost or time never look free
+_STUCK = 1e-12  # an action that changes something less often than this counts as changing nothing
 _MAX_SWEEPS = 200_000
 
 
@@ -101,64 +103,81 @@ def solve(graph: Graph, horizon: int | None) -> Solution:
     shape = (layers, len(graph.won))
     solution = Solution(graph, np.zeros(shape), np.zeros(shape), np.zeros(shape), np.full(shape, -1, dtype=np.int64))
     price = np.zeros(shape)
-    steps = np.zeros_like(graph.steps) if horizon is None else graph.steps
     solution.probability[:, graph.won] = 1.0
     if len(graph.pair_node):
+        flow = _Flow(graph, np.zeros_like(graph.steps) if horizon is None else graph.steps)
         for layer in range(layers):
-            _solve_layer(_Layer(graph, steps, layer), solution, price)
+            _solve_layer(flow, layer, solution, price)
     return solution
 
 
-class _Layer:
-    """The backups of one time layer: which entries stay in it, which fall into earlier layers, which come too late."""
+class _Flow:
+    """Where the pairs lead: `inner` (p, n) within a layer of time, the other entries into earlier layers.
 
-    def __init__(self, graph: Graph, steps: np.ndarray, layer: int) -> None:
+    An action that may leave everything as it is, at no time, is counted as repeated until it does not: `tries` (p,).
+    Its value is the same, and most worlds are then free of circles. One that never changes anything is worth nothing.
+    """
+
+    def __init__(self, graph: Graph, steps: np.ndarray) -> None:
         self.graph = graph
-        self.layer = layer
-        self.source = np.maximum(layer - steps, 0)
-        self.chance = np.where(steps <= layer, graph.chance, 0.0)  # too late is worth nothing
-        self.circular = bool((steps == 0).any())
+        self.steps = steps
+        pairs = len(graph.pair_node)
+        pair = np.repeat(np.arange(pairs), np.diff(graph.first, append=len(graph.next)))
+        stays = (steps == 0) & (graph.next == graph.pair_node[pair])
+        leaves = 1 - np.add.reduceat(np.where(stays, graph.chance, 0.0), graph.first)
+        self.tries = np.where(leaves > _STUCK, 1 / np.maximum(leaves, _STUCK), 0.0)
+        self.chance = np.where(stays, 0.0, graph.chance * self.tries[pair])
+        here = np.flatnonzero((steps == 0) & ~stays)
+        entries = (self.chance[here], (pair[here], graph.next[here]))
+        self.inner = csr_array(entries, shape=(pairs, len(graph.won)))
         self.owners, self.owner_first = np.unique(graph.pair_node, return_index=True)
         self.owner_of_pair = np.searchsorted(self.owners, graph.pair_node)
 
-    def backup(self, table: np.ndarray) -> np.ndarray:
-        """Return the expected next value of every pair (p,)."""
-        return np.add.reduceat(self.chance * table[self.source, self.graph.next], self.graph.first)
-
-    def settle(self, table: np.ndarray, update: Callable[[], np.ndarray], at: np.ndarray) -> None:
-        """Write `update()` into the layer's nodes `at`, again and again while entries stay in the layer."""
-        row = table[self.layer]
-        for _ in range(_MAX_SWEEPS):
-            new = update()
-            change = float(np.max(np.abs(new - row[at]) / np.maximum(1.0, np.abs(new)), initial=0.0))
-            row[at] = new
-            if not self.circular or change < 1e-14:
-                return
-        raise InputError("the values of this world do not settle; its circles are left too rarely")
+    def earlier(self, table: np.ndarray, layer: int) -> np.ndarray:
+        """Return the part of every pair's expected next value (p,) that lies in earlier layers."""
+        if layer == 0:
+            return np.zeros(len(self.graph.pair_node))  # whatever takes time comes too late, and is worth nothing
+        counts = (self.steps > 0) & (self.steps <= layer)
+        source = np.maximum(layer - self.steps, 0)
+        return np.add.reduceat(np.where(counts, self.chance * table[source, self.graph.next], 0.0), self.graph.first)
 
 
-def _solve_layer(layer: _Layer, solution: Solution, price: np.ndarray) -> None:
+def _settle(row: np.ndarray, update: Callable[[], np.ndarray], at: np.ndarray, circular: bool) -> None:
+    """Write `update()` into the nodes `at` of a layer's values, again and again while they depend on each other."""
+    for _ in range(_MAX_SWEEPS):
+        new = update()
+        change = float(np.max(np.abs(new - row[at]) / np.maximum(1.0, np.abs(new)), initial=0.0))
+        row[at] = new
+        if not circular or change < 1e-14:
+            return
+    raise InputError("the values of this world do not settle; its circles are left too rarely")
+
+
+def _solve_layer(flow: _Flow, layer: int, solution: Solution, price: np.ndarray) -> None:
     """Fill one layer: highest probability first, then the cheapest of the best, then what that costs and takes."""
-    graph = layer.graph
-    first = layer.owner_first
-    layer.settle(
-        solution.probability, lambda: np.maximum.reduceat(layer.backup(solution.probability), first), layer.owners
-    )
-    worth = layer.backup(solution.probability)
+    graph, first, circular = flow.graph, flow.owner_first, flow.inner.nnz > 0
+    likely, before = solution.probability[layer], flow.earlier(solution.probability, layer)
+    _settle(likely, lambda: np.maximum.reduceat(before + flow.inner @ likely, first), flow.owners, circular)
+    worth = before + flow.inner @ likely
     best = np.maximum.reduceat(worth, first)
-    open_ = (best > _SAME)[layer.owner_of_pair] & (worth >= best[layer.owner_of_pair] - _SAME)
-    own = graph.pair_cost + graph.pair_hours + _STEP_PRICE
+    open_ = (best > _SAME)[flow.owner_of_pair] & (worth >= best[flow.owner_of_pair] - _SAME)
+    own = flow.tries * (graph.pair_cost + graph.pair_hours + _STEP_PRICE) + flow.earlier(price, layer)
+    cheap = price[layer]
+
+    def asked() -> np.ndarray:
+        return np.where(open_, own + flow.inner @ cheap, np.inf)
 
     def cheapest() -> np.ndarray:
-        lowest = np.minimum.reduceat(np.where(open_, own + layer.backup(price), np.inf), first)
+        lowest = np.minimum.reduceat(asked(), first)
         return np.where(np.isfinite(lowest), lowest, 0.0)
 
-    layer.settle(price, cheapest, layer.owners)
-    asked = np.where(open_, own + layer.backup(price), np.inf)
-    lowest = np.minimum.reduceat(asked, first)[layer.owner_of_pair]
-    chosen = np.flatnonzero(open_ & (asked <= lowest * (1 + 1e-12)))
+    _settle(cheap, cheapest, flow.owners, circular)
+    lowest = np.minimum.reduceat(asked(), first)[flow.owner_of_pair]
+    chosen = np.flatnonzero(open_ & (asked() <= lowest * (1 + 1e-12)))
     acting, where = np.unique(graph.pair_node[chosen], return_index=True)
     picks = chosen[where]  # the first pair of each acting node
-    solution.move[layer.layer, acting] = graph.pair_move[picks]
+    solution.move[layer, acting] = graph.pair_move[picks]
+    inner = flow.inner[picks]
     for table, of_pair in ((solution.hours, graph.pair_hours), (solution.cost, graph.pair_cost)):
-        layer.settle(table, lambda t=table, o=of_pair: (o + layer.backup(t))[picks], acting)
+        row, past = table[layer], (flow.tries * of_pair + flow.earlier(table, layer))[picks]
+        _settle(row, lambda r=row, p=past: p + inner @ r, acting, circular)

@@ -149,7 +149,7 @@ def test_bad_settings_are_named() -> None:
     with pytest.raises(InputError, match="did you mean 'get the contract approved'"):
         world_env("contract-approval", "get the contract aproved")
     world = worlds.load("contract-approval")
-    nameless = type("Bare", (), {"name": "bare", "actions": world.actions})()
+    nameless: Any = type("Bare", (), {"name": "bare", "actions": world.actions})()
     with pytest.raises(InputError, match="domains="):
         WorldEnv(nameless, APPROVED)
 

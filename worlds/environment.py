@@ -81,7 +81,7 @@ class WorldEnv(gymnasium.Env[np.ndarray, np.int64]):
         given = (options or {}).get("facts")
         self._state = self.world.initial(self._draw()) if given is None else dict(given)
         self._before, self._hours, self._spent, self._steps = self._facts, 0.0, 0.0, 0
-        return self._observation(), self._info(Step(self._state))
+        return self.coded(self._facts, self._hours, self._spent), self._info(Step(self._state))
 
     def step(self, action: np.int64 | int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Do the action of this index; see the class for reward, terminated and truncated."""
@@ -94,12 +94,20 @@ class WorldEnv(gymnasium.Env[np.ndarray, np.int64]):
         price = self.step_price + self.hour_price * step.duration + self.cost_price * step.cost
         over = info["reached"] or self._failed() or step.done or not info["action_mask"].any()
         return (
-            self._observation(),
+            self.coded(self._facts, self._hours, self._spent),
             float(info["reached"]) - price,
             over,
             not over and self._steps >= self.max_steps,
             info,
         )
+
+    def coded(self, facts: Facts, hours: float, cost: float = 0.0) -> np.ndarray:
+        """Return the observation of facts after so many hours and so much cost."""
+        codes = [places.get(canonical(facts[key]), 0) if key in facts else 0 for key, places in self._places.items()]
+        for used, limit in ((hours, self.goal.deadline), (cost, self.goal.max_cost)):
+            if limit is not None:
+                codes.append(min(self.parts, max(0, int(self.parts * used / limit))) if limit > 0 else self.parts)
+        return np.array(codes, dtype=np.int64)
 
     def render(self) -> str | None:  # type: ignore[override]
         """Return the facts (changed ones marked with *), what was spent, and the allowed actions."""
@@ -124,14 +132,6 @@ class WorldEnv(gymnasium.Env[np.ndarray, np.int64]):
         used = ((self._hours, self.goal.deadline), (self._spent, self.goal.max_cost))
         late = any(limit is not None and amount > limit + 1e-9 for amount, limit in used)
         return late or self.goal.violated(self._facts)
-
-    def _observation(self) -> np.ndarray:
-        facts = self._facts
-        codes = [places.get(canonical(facts[key]), 0) if key in facts else 0 for key, places in self._places.items()]
-        for used, limit in ((self._hours, self.goal.deadline), (self._spent, self.goal.max_cost)):
-            if limit is not None:
-                codes.append(min(self.parts, max(0, int(self.parts * used / limit))) if limit > 0 else self.parts)
-        return np.array(codes, dtype=np.int64)
 
     def _info(self, step: Step[Any]) -> dict[str, Any]:
         mask = np.zeros(len(self._indices), dtype=np.int8)

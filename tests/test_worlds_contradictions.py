@@ -154,6 +154,13 @@ def test_contradictions(tmp_path: Path, old: str, new: str, message: str) -> Non
         worlds.load(path)
 
 
+def test_all_contradictions_are_told_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path, "when: amount > limit", "when: amount > 5")
+    path.write_text(path.read_text().replace("when: status == sent\n", "when: amount > 9\n"))
+    with pytest.raises(InputError, match=r"line 21: .*'amount > 5' can never.*; line 41: .*'amount > 9' can never"):
+        worlds.load(path)
+
+
 def made(rules: dict[str, Any], **facts: dict[str, Any]) -> dict[str, Any]:
     known = {"a": {"range": [0, 3], "start": 0}, "b": {"range": [0, 3], "start": 0}, **facts}
     actions = {name: {"effects": [{"outcomes": [{"set": {name: "+1"}}]}]} for name in ("a", "b")}

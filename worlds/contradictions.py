@@ -33,12 +33,6 @@ _STATES = 20_000  # reachable states looked through for rules that go in circles
 _STARTS = 200
 
 
-def check_definition(world: WorkflowWorld) -> None:
-    """Return nothing if no contradiction is found; PlacedError with the first one otherwise."""
-    for error in contradictions(world):
-        raise error
-
-
 def contradictions(world: WorkflowWorld) -> Iterator[PlacedError]:
     """Yield everything that is certainly wrong in a world's definition, in the order of the file."""
     yield from _dead_conditions(world.definition, world.machine.domains)

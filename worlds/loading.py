@@ -5,6 +5,7 @@ Knows files and names; the shape is `language`'s business and the meaning `compi
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Hashable
@@ -15,7 +16,7 @@ import yaml
 from pydantic import ValidationError
 
 from wmagent.errors import InputError, unknown
-from wmagent.worlds.contradictions import check_definition
+from wmagent.worlds.contradictions import contradictions
 from wmagent.worlds.language import Definition
 from wmagent.worlds.places import PlacedError, line_of, line_of_odd, spelled
 from wmagent.worlds.strict_json import parse_json
@@ -58,7 +59,6 @@ def world_from(data: object, source: str = "the definition", text: str | None = 
         raise InputError(f"{source}: a workflow is a mapping with format, name, facts and actions")
     try:
         world = WorkflowWorld(Definition.model_validate(data))
-        check_definition(world)
     except ValidationError as error:
         raise InputError(_told(source, text, _problems(error))) from None
     except RecursionError:
@@ -66,6 +66,9 @@ def world_from(data: object, source: str = "the definition", text: str | None = 
     except InputError as error:
         place = error.place if isinstance(error, PlacedError) else ""
         raise InputError(_told(source, text, [(place, str(error))])) from None
+    wrong = [(error.place, str(error)) for error in itertools.islice(contradictions(world), 5)]
+    if wrong:
+        raise InputError(_told(source, text, wrong))
     return world
 
 

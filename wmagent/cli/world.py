@@ -1,4 +1,4 @@
-"""`wmagent world …`: shipped, described and made-up worlds: list, show, make, generate experience. Loads no torch."""
+"""`wmagent world …`: shipped, described and made-up worlds: list, show, check, make, generate. Loads no torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from wmagent.cli.output import AsJson, Seed, command, note, show, show_json
 
-app = typer.Typer(help="Worlds that experience comes from: list, show, generate, random.", no_args_is_help=True)
+app = typer.Typer(help="Worlds that experience comes from: list, show, check, generate, random.", no_args_is_help=True)
 
 WorldName = Annotated[str, typer.Argument(metavar="WORLD", help="A shipped name, or a YAML/JSON file.")]
 Size = Literal["tiny", "small", "medium", "large", "huge"]
@@ -65,6 +65,46 @@ def show_world(name: WorldName, as_json: AsJson = False) -> None:
     show("actions: " + ", ".join(actions))
 
 
+@app.command("check")
+@command
+def check_world(
+    name: WorldName,
+    max_states: Annotated[int, typer.Option(min=1, metavar="N", help="Count at most this many states.")] = 100_000,
+    as_json: AsJson = False,
+) -> None:
+    """Check a definition: its facts, actions and reachable states; problems are named with their line, exit code 2.
+
+    Examples:
+
+        wmagent world check my-process.yaml
+
+        wmagent world check contract-approval --max-states 10000 --json
+    """
+    from wmagent import worlds
+    from wmagent.worlds.sampled import count_states
+
+    world = worlds.load(name)
+    states = count_states(world, max_states)
+    counts = {
+        "facts": len(world.domains),
+        "actions": len(world.actions),
+        "rules": len(world.definition.rules),
+        "events": len(world.definition.events),
+        "goals": len(world.goals()),
+    }
+    if as_json:
+        show_json(
+            {"world": world.name, **counts, "states": states, "more_than": max_states if states is None else None}
+        )
+        return
+    show(f"{world.name}: no problems found")
+    show(", ".join(f"{count} {what}" for what, count in counts.items()))
+    if states is None:
+        show(f"more than {max_states:,} reachable states: beyond that, truth is sampled, with intervals")
+    else:
+        show(f"{states:,} reachable states: truth is exact")
+
+
 @app.command("generate")
 @command
 def generate(
@@ -100,7 +140,7 @@ def generate(
 @command
 def random_world(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write: .yaml, .yml.")],
-    size: Annotated[Size, typer.Option(help="Reachable states, from 10² to 10⁶.")] = "small",
+    size: Annotated[Size, typer.Option(help="From hundreds of reachable states to most of a million.")] = "small",
     branching: Annotated[int, typer.Option(help="Ways there are to do every check, 1 to 4.")] = 2,
     stochasticity: Annotated[float, typer.Option(help="0: nothing is left to chance; 1: very much.")] = 0.5,
     rule_depth: Annotated[int, typer.Option(help="How many hidden rules set each other off.")] = 2,

@@ -15,6 +15,7 @@ from wmagent.agent.warrant import default_gamma, warrant
 from wmagent.domain.types import Action, Facts, Goal, Transition
 from wmagent.domain.warrant import Warrant
 from wmagent.evals.metrics import bootstrap, coverage
+from wmagent.planning.behaviour_value import behaviour_graph
 from wmagent.worlds.behaviour import Lead, experience
 from wmagent.worlds.confounding import confounded, confounder, leading, logged
 from wmagent.worlds.restricting import restricted
@@ -123,11 +124,15 @@ def _answers(
     model: RememberingModel, record: Record, asked: Sequence[Question], average_over: Sequence[str]
 ) -> list[tuple[Question, Warrant]]:
     gammas: dict[tuple[str, Goal], float] = {}
+    start = model.latent(record.states[:1])
+    graphs = {goal: behaviour_graph(model, start, goal) for goal in {question.goal for question in asked}}
     found = []
     for question in asked:
         of = question.action.label(), question.goal
         if of not in gammas:
-            gammas[of] = default_gamma(model, record, model.action_index(question.action), question.goal)[0]
+            gammas[of] = default_gamma(
+                model, record, model.action_index(question.action), question.goal, graphs[question.goal]
+            )[0]
         said = warrant(
             model,
             question.start,
@@ -136,6 +141,7 @@ def _answers(
             average_over=average_over,
             gamma=gammas[of],
             record=record,
+            graph=graphs[question.goal],
         )
         found.append((question, said))
     return found

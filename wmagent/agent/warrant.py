@@ -21,7 +21,8 @@ from wmagent.domain.answers import Support
 from wmagent.domain.types import Action, Facts, Goal
 from wmagent.domain.warrant import EValue, Measured, Sensitivity, Warrant
 from wmagent.errors import InputError
-from wmagent.planning.behaviour_value import imagined_behaviour_value
+from wmagent.planning.behaviour_value import behaviour_graph, imagined_behaviour_value
+from wmagent.planning.graph import ImaginedGraph
 
 LEAST_GAMMA = 2.0  # an unlogged cause is never taken to be weaker than this
 MOST_STATES, ROUGH = 300, 5e-3  # states that the strength of logged facts is measured in, and how exactly
@@ -39,6 +40,7 @@ def warrant(
     gamma: float | None = None,
     identification: str = "",
     record: Record | None = None,
+    graph: ImaginedGraph | None = None,
     force: bool = False,
 ) -> Warrant:
     """Return what stands behind P(goal) if `action` is done in `facts` and then goes on as recorded behaviour does.
@@ -46,7 +48,8 @@ def warrant(
     Facts named in `average_over` are not known when deciding: their recorded distribution, given the others, is
     averaged over. `gamma` replaces the default strength of an unlogged cause, which is that of the strongest logged
     fact. `identification` is the caller's argument that nothing unlogged drives both decision and outcome; without one
-    the answer stays a predicted association. `record` (from `recorded`) saves time over many questions. Outside
+    the answer stays a predicted association. `record` (from `recorded`) and `graph` (from
+    `behaviour_graph`, one per goal) save time over many questions. Outside
     recorded experience no number is given, unless forced. InputError for an action that is not allowed in any such
     state, a goal that is settled, or one with a cost limit; OutOfDomain for unknown values.
     """
@@ -56,7 +59,9 @@ def warrant(
     index = model.action_index(action)
     done = model.actions[index]
     like = alike(model, record, facts, index, record.undecided(model, goal), average_over)
-    imagined = imagined_behaviour_value(model, model.latent(like.codes), index, goal)
+    latent = model.latent(like.codes)
+    graph = behaviour_graph(model, latent, goal) if graph is None else graph
+    imagined = imagined_behaviour_value(model, latent, index, goal, graph=graph)
     if np.isnan(imagined).all():
         raise InputError(
             f"{done.label()} is not allowed here, as far as the model knows; ask about a state where it is"
@@ -78,7 +83,7 @@ def warrant(
     if support != "extrapolated" or force:
         found = replace(found, imagined=_mean(like.share, imagined))
         if taken.any():
-            found = _estimated(model, found, _Question(record, like, index, goal, imagined), gamma)
+            found = _estimated(model, found, _Question(record, like, index, goal, imagined, graph), gamma)
     return replace(found, statement=statement(found))
 
 
@@ -91,6 +96,7 @@ class _Question:
     action: int
     goal: Goal
     imagined: Floats
+    graph: ImaginedGraph
 
 
 def _estimated(model: RememberingModel, found: Warrant, asked: _Question, gamma: float | None) -> Warrant:
@@ -101,7 +107,7 @@ def _estimated(model: RememberingModel, found: Warrant, asked: _Question, gamma:
     strata = _strata(asked, best)
     why = "given by whoever asked"
     if gamma is None:
-        gamma, why = default_gamma(model, asked.record, asked.action, asked.goal)
+        gamma, why = default_gamma(model, asked.record, asked.action, asked.goal, asked.graph)
     other = doubly_robust(otherwise) if otherwise is not None else None
     return replace(
         found,
@@ -129,8 +135,8 @@ def _decisions(model: RememberingModel, asked: _Question) -> tuple[Decisions, De
     states, place = np.unique(record.state[rows], return_inverse=True)
     latent = model.latent(record.states[torch.from_numpy(states)])
     propensity = record.propensity[states, asked.action]
-    doing = np.nan_to_num(imagined_behaviour_value(model, latent, asked.action, asked.goal))
-    usual = np.nan_to_num(imagined_behaviour_value(model, latent, None, asked.goal))
+    doing = np.nan_to_num(imagined_behaviour_value(model, latent, asked.action, asked.goal, graph=asked.graph))
+    usual = np.nan_to_num(imagined_behaviour_value(model, latent, None, asked.goal, graph=asked.graph))
     else_wise = np.clip((usual - propensity * doing) / np.maximum(1 - propensity, 1e-6), 0.0, 1.0)
     case, weight = record.case[rows], np.ones(len(rows))
 
@@ -156,7 +162,9 @@ def _strata(asked: _Question, best: Estimate) -> Strata:
     )
 
 
-def default_gamma(model: RememberingModel, record: Record, action: int, goal: Goal) -> tuple[float, str]:
+def default_gamma(
+    model: RememberingModel, record: Record, action: int, goal: Goal, graph: ImaginedGraph | None = None
+) -> tuple[float, str]:
     """Return how strong an unlogged cause is allowed to be, and why: as strong as the strongest logged fact would be
     for this decision had it not been logged, and never weaker than LEAST_GAMMA. The most frequent states are looked at.
     """
@@ -164,7 +172,7 @@ def default_gamma(model: RememberingModel, record: Record, action: int, goal: Go
     count = np.bincount(record.state, minlength=len(allowed)) * allowed
     often = np.argsort(-count, kind="stable")[: min(MOST_STATES, int((count > 0).sum()))]
     latent = model.latent(record.states[torch.from_numpy(often)])
-    outcome = imagined_behaviour_value(model, latent, action, goal, ROUGH)
+    outcome = imagined_behaviour_value(model, latent, action, goal, ROUGH, graph)
     often, outcome = often[~np.isnan(outcome)], outcome[~np.isnan(outcome)]
     varies = [i for i, key in enumerate(model.slots) if len(model.values(key)) > 1]
     states, weight = record.states.numpy()[often], count[often].astype(np.float64)

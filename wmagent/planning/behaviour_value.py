@@ -15,27 +15,40 @@ from wmagent.planning.spread import Lines, fine_grids, spread
 
 LEAST = 5e-4  # states reached with less probability than this are left out, and the others count for them
 ROUNDS, SWEEPS, TOLERANCE = 200, 2_000, 1e-7
-MOST = 40_000  # imagined transitions in all
+MOST = 40_000  # imagined transitions per question
+FOLLOWED = 0.5  # share of behaviour that must have been imagined in a state for it to stand for all
 
 
 def imagined_behaviour_value(
-    model: Dynamics, latents: Latent, first_action: int | None, goal: Goal, least: float = LEAST, most: int = MOST
+    model: Dynamics,
+    latents: Latent,
+    first_action: int | None,
+    goal: Goal,
+    least: float = LEAST,
+    graph: ImaginedGraph | None = None,
 ) -> np.ndarray:
     """Return (b,) P(goal within its deadline) from b states: `first_action` first (None: none), then what the model's
     behaviour head does, restricted to legal actions, for as long as the case lasts.
 
     Equal imagined states are merged. States reached with a probability below `least` are not followed; what leads to
-    the others stands for them. Where the first action is not legal the value is NaN. InputError for a cost limit.
+    the others stands for them. Where the first action is not legal the value is NaN. What was imagined for one question
+    about a goal serves the next if it is asked with the same `graph` (from `behaviour_graph`). InputError for a cost
+    limit.
     """
-    if goal.max_cost is not None:
-        raise InputError("recorded behaviour is followed without a cost limit; ask for the goal without max_cost")
     with torch.no_grad():
-        graph = ImaginedGraph(model, latents.take(torch.tensor([0])), objective_for(goal))
-        graph.allowance = most
+        graph = behaviour_graph(model, latents, goal) if graph is None else graph
+        graph.allowance = graph.imagined + MOST
         starts = graph.enter(latents)
         _explore(graph, starts, first_action, least)
     value = _solve(graph)
     return _first(graph, value, starts, first_action)
+
+
+def behaviour_graph(model: Dynamics, latents: Latent, goal: Goal) -> ImaginedGraph:
+    """Return an empty graph for questions about a goal, to be asked from states like `latents` (at least one)."""
+    if goal.max_cost is not None:
+        raise InputError("recorded behaviour is followed without a cost limit; ask for the goal without max_cost")
+    return ImaginedGraph(model, latents.take(torch.tensor([0])), objective_for(goal))
 
 
 def _explore(graph: ImaginedGraph, starts: np.ndarray, first_action: int | None, least: float) -> None:
@@ -83,11 +96,11 @@ def _solve(graph: ImaginedGraph) -> np.ndarray:
     lines = spread(graph, pairs, time, money)
     origin = graph.pairs.state[lines.row]
     share = graph.prior[graph.pairs.state, graph.pairs.action]
-    followed = _followed(graph)
+    total = np.bincount(graph.pairs.state, share, len(graph))
+    followed = (total >= FOLLOWED) | (graph.known & ~graph.legal.any(1))  # where nothing can be done the case ends
     weight = lines.weights[:, 0] * share[lines.row]
     ends = ~followed & ~graph.goal & ~graph.forbidden  # not imagined any further
     known = ~ends[lines.state]
-    total = np.bincount(graph.pairs.state, share, len(graph))
     lost = np.bincount(origin[~known], weight[~known], len(graph))
     scale = 1 / np.maximum(total - lost, 1e-12)
     value = np.zeros((len(graph), time.cells))
@@ -108,12 +121,6 @@ def _solve(graph: ImaginedGraph) -> np.ndarray:
                 break
     value[ends] = np.nan
     return value
-
-
-def _followed(graph: ImaginedGraph) -> np.ndarray:
-    """Return (s,) bool: states where something was imagined, or where nothing can be done (which ends the case)."""
-    tried = np.bincount(graph.pairs.state, minlength=len(graph)) > 0
-    return tried | (graph.known & ~graph.legal.any(1))
 
 
 def _first(graph: ImaginedGraph, value: np.ndarray, starts: np.ndarray, first_action: int | None) -> np.ndarray:

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from wmagent.agent.phrases import spoken, stems
-from wmagent.agent.readings import CLEAR, STOP
+from wmagent.agent.readings import STOP
 from wmagent.domain.types import Action, canonical
 from wmagent.errors import InputError, unknown
 
 ACCEPT, MARGIN = 0.6, 0.1  # share of common words from which an action is meant, and its lead over others
 UNHEARD = 1.0  # weight of a word that no action has
-ALONE = 0.55  # text similarity that suffices where too few words are shared
+ALONE, CLEAR = 0.4, 0.1  # text similarity that suffices where too few words are shared, and its lead over others
 
 
 class Acting(Protocol):

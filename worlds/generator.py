@@ -40,7 +40,7 @@ _SCALES: dict[str, _Scale] = {
     "small": _Scale(stages=2, required=3, optional=1, attributes=2, rounds=1, budget=0, resources=0),
     "medium": _Scale(stages=3, required=5, optional=2, attributes=2, rounds=2, budget=2, resources=0),
     "large": _Scale(stages=3, required=6, optional=3, attributes=3, rounds=2, budget=2, resources=2),
-    "huge": _Scale(stages=3, required=7, optional=4, attributes=4, rounds=2, budget=2, resources=2),
+    "huge": _Scale(stages=3, required=7, optional=4, attributes=3, rounds=2, budget=2, resources=2),
 }
 
 
@@ -58,7 +58,9 @@ def random_workflow(
     A case goes through stages. Each has checks that pass or fail, some only after others; failed ones are reworked a
     few times and then escalated; a case ends completed or cancelled.
 
-    - `size`: from about 10² (tiny) to 10⁶ (huge) reachable states, counted over all starts.
+    - `size`: how many states all starts together reach. With the other knobs as they are by default: tiny 340 to 380,
+      small 790 to 950, medium 5,200 to 21,000, large 67,000 to 180,000 (counted on 5 or 6 seeds), huge about 300,000 to
+      700,000 (3 seeds, from one or two of 8 starts). More `policies` and ways to spend the budget give more.
     - `branching`: how many ways there are to do every check, 1 to 4, of different speed, price and reliability.
     - `stochasticity`: 0 to 1; at 0 every action has one outcome and nothing happens from outside.
     - `rule_depth`: how many hidden rules one action can set off in a row, from 0 up to `most_rules(size)`.

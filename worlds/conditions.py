@@ -6,17 +6,16 @@ Knows how to parse it and turn it into a fast check over coded states; knows not
 from __future__ import annotations
 
 import operator
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wmagent.domain.types import Condition, Op, Value, canonical
 from wmagent.errors import InputError, unknown
+from wmagent.worlds.tokens import Token, tokens
 
 State = tuple[int, ...]  # one value code per fact, in the order of the definition
 Check = Callable[[State], bool]
 
-_TOKEN = re.compile(r"""\s*(?:(==|!=|<=|>=|<|>|\(|\)|,)|'([^']*)'|"([^"]*)"|([^\s()=!<>,'"]+))""")
 _LIMIT = 2_000  # characters of one expression
 _DEPTH = 40  # nested brackets
 _ORDER = ("<", "<=", ">", ">=")
@@ -66,13 +65,6 @@ class Negation:
 Expression = Test | Every | Either | Negation
 
 
-@dataclass(frozen=True)
-class _Token:
-    kind: str  # "op" for symbols, "word", "text" for a quoted string, "end"
-    text: str
-    at: int
-
-
 def parse(text: str) -> Expression:
     """Parse an expression; empty text is always true.
 
@@ -104,7 +96,7 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = list(_tokens(text))
+        self.tokens = tuple(tokens(text))
         self.at = 0
         self.depth = 0
 
@@ -114,7 +106,7 @@ class _Parser:
             raise self._wrong("expected 'and', 'or' or the end")
         return tree
 
-    def _now(self) -> _Token:
+    def _now(self) -> Token:
         return self.tokens[self.at]
 
     def _is(self, *words: str) -> bool:
@@ -199,26 +191,6 @@ class _Parser:
         if not found:
             raise self._wrong(f"expected {what}")
         return " ".join(found)
-
-
-def _tokens(text: str) -> Iterator[_Token]:
-    at = 0
-    end = len(text.rstrip())
-    while at < end:
-        match = _TOKEN.match(text, at)
-        if match is None:
-            rest = text[at:].lstrip()
-            hint = "; compare with ==" if rest.startswith("=") else ""
-            raise InputError(f"cannot read {text!r} from character {len(text) - len(rest) + 1} on{hint}")
-        symbol, single, double, word = match.groups()
-        if symbol is not None:
-            yield _Token("op", symbol, match.start(1))
-        elif word is not None:
-            yield _Token("word", word, match.start(4))
-        else:
-            yield _Token("text", single if single is not None else double, match.start())
-        at = match.end()
-    yield _Token("end", "", len(text))
 
 
 def find_code(key: str, text: Value, domain: Sequence[Value]) -> int:

@@ -38,7 +38,7 @@ LIMITS: list[dict[str, float]] = [{}, {"deadline": 4.0}, {"max_cost": 5.0}, {"de
 def test_a_fixed_course_is_worth_what_open_plans_are(limits: dict[str, float]) -> None:
     for seed in range(12):
         model, draw = random_table(seed), random.Random(seed)
-        goal = Goal((Condition("s", 5),), **limits)
+        goal = Goal((Condition("s", 5),), deadline=limits.get("deadline"), max_cost=limits.get("max_cost"))
         graph = ImaginedGraph(model, model.observe({"s": 0, "half": "low"}), objective_for(goal))
         course = tuple(draw.randrange(3) for _ in range(6))
         exact = evaluate_on(graph, [course])[0]

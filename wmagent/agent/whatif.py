@@ -114,7 +114,7 @@ def answer_what_if(model: AgentModel, asked: Question, plan: Plans, baseline: Ba
     base = baseline or baseline_for(model, asked, plan)
     notes: list[str] = []
     begun, facts, remade = _begin(model, asked, plan, base, notes)
-    way, waits = _way(model, asked, facts, begun, notes)
+    way, waits = _way(model, asked, facts, begun, plan, notes)
     clock = begun.clock
     if waits:
         hours = max(clock.time.top * clock.time.unit, *asked.by, 0.0) + sum(waits)
@@ -180,7 +180,7 @@ def _begin(
 
 
 def _way(
-    model: AgentModel, asked: Question, facts: Facts, begun: Baseline, notes: list[str]
+    model: AgentModel, asked: Question, facts: Facts, begun: Baseline, plan: Plans, notes: list[str]
 ) -> tuple[FixedCourse | Rules, tuple[float, ...]]:
     """Return what is done under the interventions, and the hours waited for steps."""
     least = begun.courses.graph.objective.min_legal
@@ -193,9 +193,29 @@ def _way(
             require_allowed(model, facts, one.actions[0], least)
     courses = edited(_named(model, begun.course), asked.interventions, notes)
     ways = [_fixed(model, course) for course in courses]
+    ways += _remade(model, asked, begun, plan)
     worth = begun.courses.worth([way.actions for way in ways])
     best = ways[max(range(len(ways)), key=lambda i: worth[i].utility)]
     return best, tuple(best.waits.values())
+
+
+def _remade(model: AgentModel, asked: Question, begun: Baseline, plan: Plans) -> list[FixedCourse]:
+    """Return what is done first with the plan made anew for its likeliest outcome, where that is all that changes."""
+    changes = [one for one in asked.interventions if not isinstance(one, (ChangeFacts, ChangeRules))]
+    if len(changes) != 1 or not isinstance(changes[0], Do):
+        return []
+    first = FixedCourse(tuple(model.action_index(action) for action in changes[0].actions))
+    graph = begun.courses.graph
+    line = likeliest(graph, first, begun.clock)
+    state = line.states[-1]
+    spent = foresee(graph, first, begun.clock).duration
+    deadline = asked.goal.deadline
+    if graph.goal[state] or graph.forbidden[state] or (deadline is not None and deadline <= spent):
+        return []
+    goal = replace(asked.goal, deadline=None if deadline is None else deadline - spent)
+    there = graph.latents(np.array([state]))
+    rest = Courses.of(model, there, objective_for(goal)).open_course(plan(goal, model.read(there)[0], seed=asked.seed))
+    return [FixedCourse((*first.actions, *rest))]
 
 
 def _fixed(model: AgentModel, course: Course) -> FixedCourse:
@@ -271,10 +291,11 @@ def _note_steps(
     wanted = {index for index in happens if model.actions[index] in _asked_for(asked.interventions)}
     never = [model.actions[index] for index in wanted if happens[index] < NEVER]
     for one in asked.interventions:
-        if isinstance(one, Do) and any(action in never for action in one.actions):
-            labels = ", ".join(action.label() for action in one.actions if action in never)
+        if isinstance(one, Do) and min(found.chances[: len(one.actions)]) < NEVER:
+            labels = [a.label() for a, p in zip(one.actions, found.chances, strict=False) if p < NEVER]
             raise InputError(
-                f"{labels} cannot be done then: it is allowed in no state that {one.actions[0].label()} leads to"
+                f"{', '.join(labels)} cannot be done then: it is allowed in no state that "
+                f"{one.actions[0].label()} leads to"
             )
     if never:
         labels = ", ".join(sorted(action.label() for action in never))

@@ -15,7 +15,7 @@ ELAPSED, WAITING = "elapsed hours", "waiting hours"  # keys of conditions on tim
 
 @dataclass(frozen=True)
 class Do:
-    """Do these first, then go on with the plan."""
+    """Do these first, then go on with the plan, or with one made anew for what they most likely lead to."""
 
     actions: tuple[Action, ...]
     kind: Literal["do"] = "do"

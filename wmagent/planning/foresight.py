@@ -16,6 +16,7 @@ from wmagent.planning.ways import SKIP, Belief, Clock, FixedCourse, Rules, Turn,
 
 FREE_DIGITS = 3  # of money that are kept apart where there is no budget
 NEGLIGIBLE = 1e-9  # rows less likely than this are not followed
+FAINT, SETTLED = 1e-6, 1e-4  # the same where behaviour branches at every step, and what may be left when it ends
 MOST_ROWS = 20_000  # of a belief; beyond it the least likely count as failures
 
 
@@ -79,12 +80,13 @@ def foresee(graph: ImaginedGraph, way: Way, clock: Clock) -> Foreseen:
 
 def _foresee(graph: ImaginedGraph, way: Way, clock: Clock) -> Foreseen:
     belief, totals = Belief.start(), np.zeros(3)  # hours, cost, steps
-    chances = np.zeros(way.longest if isinstance(way, FixedCourse) else 0)
+    fixed = isinstance(way, FixedCourse)
+    chances = np.zeros(way.longest if fixed else 0)
     won = [belief.take(np.nonzero(graph.goal[belief.state])[0])]
     if graph.goal[0] or graph.forbidden[0]:
         belief = belief.take(np.zeros(0, dtype=np.int64))
     for _ in range(way.longest):
-        if not len(belief.state):
+        if not len(belief.state) or (not fixed and belief.mass[:, 0].sum() < SETTLED):
             break
         left, acting, action, rule, waited = _take_turns(graph, way, belief, clock)
         totals[0] += waited
@@ -146,7 +148,7 @@ def _land(graph: ImaginedGraph, way: Way, belief: Belief, pair: np.ndarray, rule
         muted=np.where(stays, before.muted | mute, 0),
         mass=before.mass * lines.weights,
     )
-    kept = landed.mass.max(1, initial=0.0) > NEGLIGIBLE
+    kept = landed.mass.max(1, initial=0.0) > (NEGLIGIBLE if isinstance(way, FixedCourse) else FAINT)
     if clock.deadline:
         kept &= elapsed <= clock.time.top
     if clock.budget:

@@ -21,6 +21,7 @@ from wmagent.domain.types import Action, Facts, Goal, Observation, Value, canoni
 from wmagent.domain.world import Outcome, Step
 from wmagent.errors import InputError
 from wmagent.latent.protocols import Dynamics, Prediction
+from wmagent.latent.threads import single_thread
 
 if TYPE_CHECKING:
     from wmagent.model.world_model import WorldModel
@@ -161,16 +162,18 @@ class ImaginedWorld:
     def _ask_legality(self, key: _Key) -> tuple[float, ...]:
         if key[0]:
             return (0.0,) * len(self.actions)
-        return tuple((self.dynamics or self.model).legality(self.model.observe(_facts(key)))[0].tolist())
+        with single_thread():
+            return tuple((self.dynamics or self.model).legality(self.model.observe(_facts(key)))[0].tolist())
 
     def _ask_outcomes(self, key: _Key) -> Mapping[int, _Imagined]:
         """Return what every allowed action does, by its index: asking for all at once costs little more than one."""
         allowed = [index for index, p in enumerate(self._legality(key)) if p >= self.min_legal]
         if key[0] or not allowed:
             return {}
-        latent = self.model.observe(_facts(key)).repeat(len(allowed))
-        prediction = (self.dynamics or self.model).imagine(latent, torch.tensor(allowed))
-        return dict(zip(allowed, self._merged(prediction), strict=True))
+        with single_thread():
+            latent = self.model.observe(_facts(key)).repeat(len(allowed))
+            prediction = (self.dynamics or self.model).imagine(latent, torch.tensor(allowed))
+            return dict(zip(allowed, self._merged(prediction), strict=True))
 
     def _merged(self, prediction: Prediction) -> list[_Imagined]:
         """Return the (result, duration) pairs of every row, equal ones merged and faint ones left out."""

@@ -88,7 +88,9 @@ def check_precedents(parts: Mapping[str, Tensor], words: Vocabulary, heads: int,
         _need(table["hours"].shape == (t, results, bins), f"{counts}.hours do not fit")
         _need(table["ends"].shape == (t, results), f"{counts}.ends do not fit")
         _need(table["effects"].shape == (t, results, changing), f"{counts}.effects do not fit")
-        _need(bool(((table["effects"] >= -2) & (table["effects"] < room)).all()), f"{counts}.effects do not exist")
+        limits = torch.tensor([words.told_apart(i) for i in words.dynamic][:changing], dtype=torch.long)
+        fine = (table["effects"] >= -2) & (table["effects"] < limits)
+        _need(bool(fine.all()), f"{counts}.effects refer to what does not exist")
         for name in ("counts", "hours", "ends"):
             _need(bool((table[name] >= 0).all()), f"{counts}.{name} are no counts")
     seen, numbers = parts["precedents.seen"], parts["precedents.numbers"]

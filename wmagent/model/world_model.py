@@ -238,7 +238,9 @@ class WorldModel:
             rows = self.rows(latent)
             known, surprise = self.precedents.of_pairs(rows, action), self.precedents.surprise(rows, action)
             probs, head_probs = known.probs(probs), known.heads(head_probs)
-            code = torch.where(legal[:, None, None] < 0.5, code, known.values(code, now))
+            code = torch.where(
+                legal[:, None, None] < 0.5, now[:, None, :], known.values(code, now)
+            )  # refused: all stays
             hours, done = known.hours(hours), known.endings(done)
         codes = latent.codes.unsqueeze(1).repeat(1, code.shape[1], 1)
         codes[:, :, self._dynamic_slots] = code

@@ -99,6 +99,7 @@ class Answered:
     said: float
     interval: tuple[float, float]
     support: str
+    n: int = 0  # recorded cases behind the least supported step of the likeliest line
     illegal: bool = False  # the model holds the first action for not allowed, though it is
 
     @property
@@ -126,7 +127,8 @@ def _answers(agent: Any, asked: Sequence[Question]) -> Iterator[Answered]:
         except InputError:
             yield Answered(question, 0.0, (0.0, 1.0), "extrapolated", illegal=True)
             continue
-        yield Answered(question, found.probability, found.interval, found.support)
+        least = min((evidence.n for evidence in found.evidence), default=0)
+        yield Answered(question, found.probability, found.interval, found.support, least)
 
 
 def scores(found: Sequence[Answered], seed: int = 0) -> dict[str, Any]:
@@ -169,8 +171,21 @@ def scores(found: Sequence[Answered], seed: int = 0) -> dict[str, Any]:
         support: {"n": len(errors), "mae": float(np.mean(errors)) if errors else None}
         for support, errors in by_support.items()
     }
-    result["points"] = [[round(a.said, 4), round(a.question.truth, 4), a.support, a.question.kind] for a in found]
+    result["points"] = [_point(answer) for answer in found]
     return result
+
+
+def _point(answer: Answered) -> dict[str, Any]:
+    return {
+        "said": round(answer.said, 4),
+        "truth": round(answer.question.truth, 4),
+        "interval": [round(bound, 4) for bound in answer.interval],
+        "support": answer.support,
+        "n": answer.n,
+        "kind": answer.question.kind,
+        "first": answer.question.actions[0].label(),
+        "seen": answer.question.seen,
+    }
 
 
 def floor(say: Said, asked: Sequence[Question], seed: int = 0) -> dict[str, Any]:

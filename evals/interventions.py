@@ -21,6 +21,9 @@ RARE = 5  # a (state, action) pair that was recorded fewer times than this is ra
 LARGE = 0.15  # an error from here on is one that should have been refused
 SUCCESSES = 0.7  # share of questions that begin in cases which reach the goal asked about, so that not all truths are 0
 
+STRAY = 3  # random steps away from recorded cases
+ATTEMPTS = 200  # per question, before there are held to be no more
+
 Said = Callable[[Facts, Sequence[Action], Goal], float]
 
 
@@ -42,8 +45,9 @@ def questions(
 ) -> list[Question]:
     """Return up to n questions about rare or absent interventions in `cases`, which are not the training rows.
 
-    At a random step of a case, the course of what was really done from there is changed so that an action comes
-    first which the training log shows fewer than RARE times in that state (in most of them: never).
+    At a random step of a case, and after up to STRAY random steps away from it, the course of what was really done from
+    there is changed so that an action comes first which the training log shows fewer than RARE times in that state (in
+    most of them: never).
     """
     draw = random.Random(f"questions {seed}")
     counts = recorded_pairs(training)
@@ -57,7 +61,7 @@ def questions(
         goal, successes = by_goal[len(found) % len(by_goal)]
         rows = draw.choice(successes if successes and draw.random() < SUCCESSES else runs)
         at = draw.randrange(len(rows))
-        start = rows[at].before.facts
+        start = _strayed(world, rows[at].before.facts, draw)
         if goal.reached(start) or goal.violated(start):
             continue
         kind, course = _changed([row.action for row in rows[at:]], world.actions, draw)
@@ -69,6 +73,14 @@ def questions(
         truth = oracle.plan_value(start, course, goal).probability
         found.append(Question(start, tuple(course), goal, kind, seen, truth))
     return found
+
+
+def _strayed(world: World[Facts], facts: Facts, draw: random.Random) -> Facts:
+    for _ in range(draw.randrange(STRAY + 1)):
+        legal = world.legal(facts)
+        if legal:
+            facts = world.step(facts, draw.choice(legal), draw.getrandbits(32)).state
+    return facts
 
 
 def recorded_pairs(rows: Sequence[Transition]) -> Counter[tuple[FactKey, str]]:

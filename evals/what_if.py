@@ -196,7 +196,7 @@ class _Judged:
 
         def make(start: Facts, goal: Goal) -> Policy:
             policy = Replanning(
-                dynamics, self.model.observe, search, goal, self.world.legal, self.seed, budget, parts=10
+                dynamics, self.model.observe, search, goal, self.world.legal, self.seed, budget, parts=60
             )
             return Firm(policy) if firm else policy
 

@@ -54,7 +54,7 @@ class Settings:
     preset: str = "small"
     text: str = "auto"
     planner: str = "best-first"
-    questions: int = 200
+    questions: int = 120
     cases: int = 8
     runs: int = 8
     control_runs: int = 3

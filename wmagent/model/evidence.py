@@ -36,16 +36,19 @@ def evidences(model: WorldModel, facts: Sequence[Facts], actions: Sequence[Actio
         mine = memory.accepted & (memory.action == action)
         alike = (mine & (contexts == leaf[i])).nonzero().squeeze(1)
         decides = precedents.trees.decides[action]
-        same = alike[(recorded[alike][:, decides] == rows[i, decides]).all(1)]
+        agrees = recorded[alike] == rows[i]
+        same = alike[agrees[:, decides].all(1)]
+        strange = int(novel[i]) + int((~agrees.any(0)).sum())
         nearest = same if len(same) >= k else alike if len(alike) >= k else mine.nonzero().squeeze(1)
         cases = _cases(model, memory, nearest, features[i], k, model.actions[action].label())
-        found.append(Evidence(_support(len(same), int(novel[i])), len(same), cases))
+        found.append(Evidence(_support(len(same), strange), len(same), cases))
     return found
 
 
-def _support(n: int, novel: int) -> Support:
-    """Return the support of a pair with n rows alike in all that decides, and `novel` facts never recorded with it."""
-    if novel or n < LEAST_ROWS:
+def _support(n: int, strange: int) -> Support:
+    """Return the support of a pair with n rows alike in all that decides, and `strange` facts with values that were
+    never recorded with the action, or never in this context of it."""
+    if strange or n < LEAST_ROWS:
         return "extrapolated"
     return "observed" if n >= OBSERVED_ROWS else "interpolated"
 

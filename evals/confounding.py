@@ -115,7 +115,7 @@ def _run(
     for name, hide, average_over in (("logged", False, (key,)), ("unlogged", True, ())):
         rows = logged(world, transitions, seed, strength, hide)
         model = learn(rows, seed)
-        record = recorded(model, [row.duration for row in rows])
+        record = recorded(model)
         result[name] = [_point(question, said) for question, said in _answers(model, record, asked, average_over)]
     return result
 

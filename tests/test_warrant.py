@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -32,6 +32,7 @@ class Rows:
     after: Tensor
     action: Tensor
     accepted: Tensor
+    hours: Tensor
     cases: list[str]
     radius: float = 0.5
 
@@ -90,8 +91,9 @@ def model(hide: bool, n: int = 3_000, seed: int = 0) -> Remembering:
     after = torch.tensor([place[u, "won" if w else "lost"] for u, w in zip(seen, wins, strict=True)])
     action = torch.tensor([0 if t else 1 for t in treat])
     found.memory = Rows(
-        codes[before], codes[after], action, torch.ones(n, dtype=torch.bool), [str(i) for i in range(n)]
-    )
+        codes[before], codes[after], action, torch.ones(n, dtype=torch.bool), torch.full((n,), torch.nan),
+        [str(i) for i in range(n)],
+    )  # fmt: skip
     return found
 
 
@@ -156,12 +158,15 @@ def test_words_stay_an_association_until_somebody_argues() -> None:
 def test_deadlines_count_recorded_hours() -> None:
     found, facts = model(hide=False, n=400), {"status": "open", "urgency": "calm"}
     late = Goal(WON.conditions, deadline=4.0)
-    slow = recorded(found, [9.0] * 400)
-    for goal, record in ((late, None), (Goal(WON.conditions, deadline=8.0), slow)):
-        said = warrant(found, facts, TREAT, goal, record=record)
+    assert found.memory
+    slow = replace(found.memory, hours=torch.full((400,), 9.0))  # longer than the table's 5 hours
+    for goal, memory in ((late, found.memory), (Goal(WON.conditions, deadline=8.0), slow)):
+        found.memory = memory
+        said = warrant(found, facts, TREAT, goal)
         assert said.naive
         assert said.naive.value == 0.0
-    said = warrant(found, facts, TREAT, Goal(WON.conditions, deadline=6.0))
+    found.memory = replace(slow, hours=torch.full((400,), torch.nan))
+    said = warrant(found, facts, TREAT, Goal(WON.conditions, deadline=6.0))  # not kept: the table's own
     assert said.naive
     assert said.naive.value > 0.5
 
@@ -180,7 +185,8 @@ def test_where_nobody_chose_the_action_only_imagination_answers() -> None:
     assert found.memory is not None
     kept = (found.memory.action == 1).nonzero().squeeze(1)
     rows = found.memory
-    found.memory = Rows(rows.before[kept], rows.after[kept], rows.action[kept], rows.accepted[kept], ["x"] * len(kept))
+    columns = (column[kept] for column in (rows.before, rows.after, rows.action, rows.accepted, rows.hours))
+    found.memory = Rows(*columns, ["x"] * len(kept))
     said = warrant(found, {"status": "open", "urgency": "calm"}, TREAT, WON)
     assert said.imagined == pytest.approx(0.9, abs=0.08)
     assert (said.taken, said.naive, said.e_value) == (0, None, None)
@@ -194,8 +200,6 @@ def test_bad_questions_are_refused() -> None:
         warrant(found, {"status": "lost", "urgency": "calm"}, TREAT, WON)
     with pytest.raises(InputError, match="unknown fact"):
         warrant(found, facts, TREAT, WON, average_over=["haste"])
-    with pytest.raises(InputError, match="durations"):
-        recorded(found, [1.0])
     found.memory = None
     with pytest.raises(InputError, match="remembers no"):
         warrant(found, facts, TREAT, WON)

@@ -24,8 +24,8 @@ LEGAL, CHUNK = 0.5, 4_096
 
 
 class Rows(Protocol):
-    """Recorded rows in recorded order: codes (N, s) before and after, action indices (N,), accepted (N,), case ids;
-    `radius` is how far apart features may be that count as near."""
+    """Recorded rows in recorded order: codes (N, s) before and after, action indices (N,), accepted (N,), hours (N,), NaN
+    where they were not kept, case ids; `radius` is how far apart features may be that count as near."""
 
     @property
     def before(self) -> Tensor: ...
@@ -38,6 +38,9 @@ class Rows(Protocol):
 
     @property
     def accepted(self) -> Tensor: ...
+
+    @property
+    def hours(self) -> Tensor: ...
 
     @property
     def cases(self) -> Sequence[str]: ...
@@ -110,18 +113,16 @@ class Record:
         return _settled(model, goal, self.states) == 0
 
 
-def recorded(model: RememberingModel, hours: Sequence[float] | None = None) -> Record:
+def recorded(model: RememberingModel) -> Record:
     """Return the decisions that a model remembers; keep it for many questions about one model.
 
-    `hours` are the recorded durations of all remembered rows. Memory keeps none: without them each row's are drawn
-    from the world model's own distribution for what was recorded (the same draw every time), which is right as long
-    as durations do not depend on what is unlogged. InputError for a model without memory.
+    Where memory kept no hours they are drawn from the world model's own distribution for what was recorded (the same
+    draw every time), which is right as long as durations do not depend on what is unlogged. InputError for a model
+    without memory.
     """
     rows = model.memory
     if rows is None or not len(rows.action):
         raise InputError("this model remembers no recorded transitions; learn one from transitions or load one")
-    if hours is not None and len(hours) != len(rows.action):
-        raise InputError(f"{len(hours)} durations for {len(rows.action)} remembered rows; give one per row")
     kept = rows.accepted.nonzero().squeeze(1)
     _, case = np.unique(np.array(rows.cases)[kept.numpy()], return_inverse=True)
     kept = kept[torch.from_numpy(np.argsort(case, kind="stable"))]  # rows of one case behind each other
@@ -131,7 +132,10 @@ def recorded(model: RememberingModel, hours: Sequence[float] | None = None) -> R
     legal = model.legality(latent).numpy() >= LEGAL
     action = rows.action[kept].numpy()
     legal[state.numpy(), action] = True
-    took = _drawn(model, rows, kept) if hours is None else np.asarray(hours, dtype=np.float64)[kept.numpy()]
+    took = rows.hours[kept].numpy().astype(np.float64)
+    lost = np.isnan(took)
+    if lost.any():
+        took[lost] = _drawn(model, rows, kept[torch.from_numpy(lost)])
     propensity = _propensity(model.behaviour(latent).numpy(), legal, state.numpy(), action)
     return Record(rows, kept.numpy(), states, state.numpy(), action, case, took, legal, propensity)
 
@@ -154,7 +158,7 @@ def _propensity(behaviour: Floats, legal: NDArray[np.bool_], state: Ints, action
 
 
 def _drawn(model: RememberingModel, rows: Rows, kept: Tensor) -> Floats:
-    """Return (N,) hours drawn for the recorded rows from what the model says of their pairs and results."""
+    """Return (r,) hours drawn for the recorded rows `kept` (r,) from what the model says of their pairs and results."""
     generator = np.random.default_rng(0)
     values = model.duration_values.numpy().astype(np.float64)
     drawn = []

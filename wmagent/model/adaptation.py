@@ -72,7 +72,8 @@ def adapt(
     other.costs = _costs(other, transitions)
     if int(held.sum()) >= CALIBRATED:
         _calibrate(other, before[held], after[held], rows.take(held))
-    other.memory = _remembered(other, before, after, rows, case_ids(transitions))
+    hours = torch.tensor([t.duration for t in transitions], dtype=torch.float64)
+    other.memory = _remembered(other, before, after, rows, hours, case_ids(transitions))
     other.refresh()
     other.card = {**other.card, "adapted": {name: round(value, 4) for name, value in said.items()}}
     return other
@@ -151,15 +152,17 @@ def _calibrate(model: WorldModel, before: Tensor, after: Tensor, rows: Rows) -> 
     model.held_out_nll = (-_log_probs(model, before, after, rows)).sort().values
 
 
-def _remembered(model: WorldModel, before: Tensor, after: Tensor, rows: Rows, cases: list[str]) -> Memory:
+def _remembered(
+    model: WorldModel, before: Tensor, after: Tensor, rows: Rows, hours: Tensor, cases: list[str]
+) -> Memory:
     """Return the memory of the source's rows and the new ones, with the source's radius."""
     old = model.memory
     assert old is not None
-    new = (before, after, rows.action, rows.legal)
-    known = (old.before, old.after, old.action, old.accepted)
+    new = (before, after, rows.action, rows.legal, hours)
+    known = (old.before, old.after, old.action, old.accepted, old.hours)
     both = [torch.cat(pair) for pair in zip(known, new, strict=True)]
     nothing = torch.zeros(len(both[0]), dtype=torch.bool)
-    memory = Memory.build(partial(_features, model), *both[:4], cases=[*old.cases, *cases], held=nothing)
+    memory = Memory.build(partial(_features, model), *both, cases=[*old.cases, *cases], held=nothing)
     return dataclasses.replace(memory, radius=old.radius)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from wmagent.model.world_model import WorldModel
 
 FORMAT = 2
-_INDICES, _AS_IT_IS = ("pair", "before", "after", "action"), ("features", "accepted")
+_INDICES, _AS_IT_IS = ("pair", "before", "after", "action"), ("features", "accepted", "hours")
 PARTS = ("model.safetensors", "memory.safetensors", "vocabulary.json", "card.json")
 
 
@@ -239,6 +239,8 @@ def _vocabulary(words: _Words) -> Vocabulary:
 
 
 def _memory(tensors: dict[str, Tensor], words: _Words, header: _Header) -> Memory:
+    """Return the memory; a file without hours is read as one that kept none."""
+    tensors = {"hours": torch.full((len(words.cases),), torch.nan, dtype=torch.float64), **tensors}
     return Memory(
         **{k: tensors[k].long() for k in _INDICES},
         **{k: tensors[k] for k in _AS_IT_IS},

@@ -19,6 +19,7 @@ from wmagent.errors import InputError, checked_seed
 from wmagent.latent.threads import single_thread
 from wmagent.model.calibration import calibration_curve, expected_calibration_error, fit_temperature
 from wmagent.model.config import ModelConfig
+from wmagent.model.imagination import marginals
 from wmagent.model.losses import joint_log_probs, slot_log_probs
 from wmagent.model.memory import Memory
 from wmagent.model.network import Network
@@ -112,8 +113,9 @@ def calibrate(
     _count(model, precedents, rows.take(~held), weights[:, ~held])
     some = out[torch.randperm(len(out), generator=torch.Generator().manual_seed(model.seed))[:STRENGTH_ROWS]]
     precedents.strength = _fit_strength(model, precedents, rows, before, after, some)
-    model.memory = Memory.build(partial(_features, model), before, after, rows.action, rows.legal, cases, held)
-    probs, values, _ = _marginals(model, before[out], rows.action[out])
+    hours = torch.tensor([t.duration for t in transitions], dtype=torch.float64)
+    model.memory = Memory.build(partial(_features, model), before, after, rows.action, rows.legal, hours, cases, held)
+    probs, values = _marginals(model, before[out], rows.action[out])
     model.held_out_nll = (-log_probs(model, before[out], after[out], rows.action[out], rows.legal[out])).sort().values
     marginal = torch.einsum("bk,bkqv->bqv", probs, values)
     confidence, read = marginal.max(-1)
@@ -193,11 +195,10 @@ def _held_out(model: WorldModel, rows: Rows, out: Tensor) -> tuple[Tensor, Tenso
     return torch.cat(choices, 1), torch.cat(joints)
 
 
-def _marginals(model: WorldModel, before: Tensor, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _marginals(model: WorldModel, before: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
     index = torch.arange(len(action)).split(CHUNK)
-    parts = [model.marginals(model.latent(before[i]), action[i]) for i in index]
-    probs, values, pooled = zip(*parts, strict=True)
-    return torch.cat(probs), torch.cat(values), torch.cat(pooled)
+    probs, values = zip(*(marginals(model, model.latent(before[i]), action[i]) for i in index), strict=True)
+    return torch.cat(probs), torch.cat(values)
 
 
 @torch.inference_mode()

@@ -16,8 +16,9 @@ class Memory:
     """Recorded transitions by their state-action features.
 
     `features` (u, f) of the distinct (state, action) pairs, `pair` (N,) which of them a recorded row is; `before`,
-    `after` (N, s) codes of all slots, `action` (N,), `accepted` (N,) whether it was no refused attempt, `cases` their
-    ids. `radius` is the 95th percentile of held-out rows' distances to the nearest of the others: the unit of distance.
+    `after` (N, s) codes of all slots, `action` (N,), `accepted` (N,) whether it was no refused attempt, `hours` (N,)
+    float64 what it took (NaN where that was not kept), `cases` their ids. `radius` is the 95th percentile of held-out
+    rows' distances to the nearest of the others: the unit of distance.
     """
 
     features: Tensor
@@ -26,6 +27,7 @@ class Memory:
     after: Tensor
     action: Tensor
     accepted: Tensor
+    hours: Tensor
     cases: list[str]
     radius: float
 
@@ -37,6 +39,7 @@ class Memory:
         after: Tensor,
         action: Tensor,
         accepted: Tensor,
+        hours: Tensor,
         cases: list[str],
         held: Tensor,
     ) -> Memory:
@@ -48,7 +51,7 @@ class Memory:
         known = features[torch.unique(pair[~held])]
         outside = pair[held.nonzero().squeeze(1)]
         outside = features[outside[torch.randperm(len(outside), generator=generator)[:MEASURED_ROWS]]]
-        return cls(features, pair, before, after, action, accepted, cases, _percentile(outside, known))
+        return cls(features, pair, before, after, action, accepted, hours, cases, _percentile(outside, known))
 
     def nearest(self, rows: Tensor, feature: Tensor, k: int) -> tuple[list[int], list[float]]:
         """Return the k recorded `rows` (r,) nearest to a feature (f,), and their distances in radii."""

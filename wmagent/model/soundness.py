@@ -106,6 +106,10 @@ def check_memory(parts: Mapping[str, Tensor], words: Vocabulary, cases: Sequence
     _need(known.dim() == 2 and known.shape[1] == features, f"features do not have width {features}")
     _need(known.dtype == torch.float32 and bool(known.isfinite().all()), "features are no numbers")
     _need(parts["accepted"].shape == (rows,) and parts["accepted"].dtype == torch.bool, "accepted does not fit")
+    if "hours" in parts:
+        hours = parts["hours"]
+        _need(hours.shape == (rows,) and hours.dtype == torch.float64, f"hours do not fit {rows} rows")
+        _need(bool(((hours >= 0) & hours.isfinite() | hours.isnan()).all()), "hours are no durations")
     limits = torch.tensor([len(values) for values in words.values])
     for name, most in (("before", limits), ("after", limits), ("action", len(words.actions)), ("pair", pairs)):
         codes, shape = parts[name], (rows, len(limits)) if name in ("before", "after") else (rows,)

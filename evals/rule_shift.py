@@ -22,10 +22,11 @@ from wmagent.worlds.workflow import WorkflowWorld
 NEW_SHARE = 1 / 3  # of a rule's values that training never shows
 
 NOTES = (
-    "new values: a third of the values of every rule with a number, inner ones, never seen in training; new combination: "
-    "all rules have values that training shows, but not together.",
-    "exact: the likeliest next facts are what followed (refused attempts change nothing); ceiling: the likeliest next facts in truth are; mode: the "
-    "likeliest next facts are the likeliest in truth. matters: rows whose outcome depends on a rule's value.",
+    "new values: a third of the values of every rule with a number, inner ones, never seen in training; new "
+    "combination: all rules have values that training shows, but not together.",
+    "exact: the likeliest next facts are what followed (refused attempts change nothing); ceiling: the likeliest next "
+    "facts in truth are; mode: the likeliest next facts are the likeliest in truth; matters: rows whose outcome or "
+    "legality depends on a rule's value.",
 )
 
 

@@ -91,14 +91,16 @@ class _Questions:
     def __init__(self, rows: Ints, numbers: Floats, evidence: _Evidence) -> None:
         self.rows, self.evidence = rows, evidence
         sizes = rows.max(0, initial=0) + 1
+        self.numbers = numbers[np.arange(rows.shape[1]), rows]
+        counted = [s for s in range(rows.shape[1]) if len(rows) and not np.isnan(self.numbers[:, s]).any()]
+        several = [s for s in counted if len(np.unique(self.numbers[:, s])) > 2]
         self.begin = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         self.slot_of = np.repeat(np.arange(rows.shape[1]), sizes)
         self.values = np.arange(len(self.slot_of)) - self.begin[self.slot_of]
         self.equal = [Question(int(s), int(v)) for s, v in zip(self.slot_of, self.values, strict=True)]
-        self.numbers = numbers[np.arange(rows.shape[1]), rows]
-        counted = [s for s in range(rows.shape[1]) if len(rows) and not np.isnan(self.numbers[:, s]).any()]
+        self.words = ~np.isin(self.slot_of, several)  # numbers are not asked for by name, so that others fit between
         self.bounds = [Question(s, bound=b) for s in counted for b in _between(self.numbers[:, s])]
-        several = [s for s in counted if len(np.unique(self.numbers[:, s])) > 2][:MOST_COMPARED]
+        several = several[:MOST_COMPARED]
         pairs = [(s, o) for i, s in enumerate(several) for o in several[i + 1 :]]
         self.compared = [Question(s, other=o, strict=strict) for s, o in pairs for strict in (False, True)]
 
@@ -120,6 +122,7 @@ class _Questions:
         parts = [np.bincount(results[self.answers(q, index)], minlength=self.evidence.k) for q in others]
         near = np.concatenate([table, np.array(parts, dtype=np.int64).reshape(-1, self.evidence.k)])
         gain = self.evidence.gain(near, total)
+        gain[: len(table)][~self.words] = -np.inf
         best = int(gain.argmax())
         if gain[best] > np.log(max(1, np.isfinite(gain).sum())):
             return [*self.equal, *others][best]

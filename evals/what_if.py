@@ -36,8 +36,8 @@ REACHABLE = 0.02  # goals that the best policy reaches less often than this say 
 
 NOTES = (
     "interventions: P(goal) of courses whose first action the log shows fewer than 5 times in that state, against the "
-    "oracle; mae is over the answered, caught the share of forced errors above .15 that were refused. The copy-gated MLP "
-    "learns from the first 20,000 rows, everything else from all.",
+    "oracle; mae is over the answered, caught the share of forced errors above .15 that were refused. The copy-gated "
+    "MLP learns from the first 20,000 rows, everything else from all.",
     "plans: simulated cases; success is the optimum less what the decisions lost against the best ones (Kakade & "
     "Langford 2002), relative to the optimum; reached is the plain share.",
     "controls: the same planner and machinery with predictions replaced; firm: an action that the world refuses ends "

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from wmagent.domain.types import Action, Condition, Goal
 from wmagent.errors import InputError, OutOfDomain
-from wmagent.latent.protocols import Budget, Dynamics, Latent, Planner, Search
+from wmagent.latent.protocols import Budget, Dynamics, Latent, Planner, Prediction, Search
 from wmagent.planning import (
     ContinuousDynamics,
     GaussianCem,
@@ -120,6 +120,34 @@ def test_risk_is_priced() -> None:
     dear = objective_for(ERRAND_GOAL, risk_weight=3.0)
     chosen = planner("best-first").plan(model, start, dear).candidates[0]
     assert [model.actions[a].name for a in chosen.actions] == ["drive"]
+
+
+def test_steps_outside_recorded_experience_are_priced(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = errand()
+    imagine = model.imagine
+
+    def waiting_is_new(latent: Latent, action: Tensor) -> Prediction:
+        return replace(imagine(latent, action), surprise=2.0 * (action == 2))
+
+    monkeypatch.setattr(model, "imagine", waiting_is_new)
+    start, plan = model.observe(ERRAND_START), [[0, 1, 2, 3], [4]]
+    bold = evaluate(model, start, plan, objective_for(ERRAND_GOAL))
+    shy = evaluate(model, start, plan, objective_for(ERRAND_GOAL, outside_weight=0.5))
+    assert [bold[0].utility - shy[0].utility, bold[1].utility - shy[1].utility] == pytest.approx([0.5, 0.0])  # one wait
+    best = planner("best-first").plan(model, start, objective_for(ERRAND_GOAL)).candidates[0]
+    assert (model.actions[best.actions[0]].name, best.outside) == ("buy", 1.0)
+    chosen = planner("best-first").plan(model, start, objective_for(ERRAND_GOAL, outside_weight=0.5)).candidates[0]
+    assert ([model.actions[a].name for a in chosen.actions], chosen.outside) == (["drive"], 0.0)
+
+
+def test_a_horizon_ends_what_is_imagined() -> None:
+    model = errand()
+    for horizon, first, probability in ((4, "buy", ERRAND_OPTIMUM), (3, "drive", 0.7)):
+        search = planner("best-first", horizon=horizon).plan(
+            model, model.observe(ERRAND_START), objective_for(ERRAND_GOAL)
+        )
+        best = search.candidates[0]
+        assert (model.actions[best.actions[0]].name, best.probability) == (first, pytest.approx(probability))
 
 
 def test_a_cost_limit_changes_the_plan() -> None:

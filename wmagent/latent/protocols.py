@@ -122,7 +122,8 @@ class Objective:
     """What is wanted, outside the model: goal conditions, limits, and the prices of steps, hours, money and risk.
 
     The utility of a future is P(goal within deadline) - cost_weight * cost - hour_weight * hours
-    - step_weight * steps - risk_weight * risk, so that certain goals come first and padding never pays.
+    - step_weight * steps - risk_weight * risk - outside_weight * outside, so that certain goals come first and padding
+    never pays. Risk is disagreement summed over steps; outside, the steps that no recorded experience supports.
     """
 
     conditions: tuple[Condition, ...]
@@ -133,6 +134,7 @@ class Objective:
     hour_weight: float = 1e-5
     step_weight: float = 1e-3
     risk_weight: float = 0.0
+    outside_weight: float = 0.0
     min_legal: float = 0.5  # an action is imagined only where its legality is at least this
 
 

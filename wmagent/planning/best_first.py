@@ -29,7 +29,8 @@ class BestFirst:
     fit on their facts says, or `frontier` where given. A batch is at least `batch` pairs, or `growth` x what was
     imagined so far. `uniform` is the prior's share for legal actions that recorded behaviour would not take. The
     search ends early when what all open states could still gain, by the chance of getting there, is below `enough`.
-    Outcomes less likely than `least` under every head are not followed.
+    Outcomes less likely than `least` under every head are not followed, nor anything that needs more than `horizon`
+    steps.
     """
 
     batch: int = 48
@@ -42,6 +43,7 @@ class BestFirst:
     sweeps: int = 2
     enough: float = 0.02
     least: float = 0.003
+    horizon: int | None = None
     time_cells: int = 32
     alternatives: int = 3
     name: str = "best-first"
@@ -73,7 +75,14 @@ class BestFirst:
 
     def _curiosity(self) -> Curiosity:
         return Curiosity(
-            self.stray, self.uniform, self.temper, self.explore_cells, self.sweeps, self.enough, self.frontier
+            self.stray,
+            self.uniform,
+            self.temper,
+            self.explore_cells,
+            self.sweeps,
+            self.enough,
+            self.frontier,
+            self.horizon,
         )
 
 

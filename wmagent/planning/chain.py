@@ -17,7 +17,7 @@ from wmagent.planning.spread import fine_grids, spread
 DENSE = 96  # loops of up to so many nodes are solved as linear equations
 WON, LOST = 0, 1  # the two end nodes of every chain
 LEAF, NEGLIGIBLE = -2, 1e-5  # what is less likely is not followed: its value stands for P(goal) there
-HOURS = -4  # where hours, money, steps and risk begin in `Chain.worth`, behind P under the mean and each head
+SPENT = 5  # columns of `Chain.worth` behind P under the mean and each head: hours, money, steps, risk, steps outside
 
 
 @dataclass(frozen=True)
@@ -45,21 +45,24 @@ class Chain:
         return slice(int(low), int(high))
 
     def worth(self, graph: ImaginedGraph, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return per node P(goal) under the mean and each head with expected hours, money, steps and risk
-        (n, 1 + h + 4), and P(each of `actions` is executed at least once from here on) (n, actions).
+        """Return per node P(goal) under the mean and each head, with expected hours, money, steps, risk and steps
+        outside recorded experience (n, 1 + h + 5), and P(each of `actions` is executed at least once from here on)
+        (n, actions).
         """
         pairs, heads, acts = graph.pairs, self.weights.shape[1], self.pair >= 0
         mine = self.pair[acts]
-        gain = np.zeros((len(self.pair), heads + 4 + len(actions)))
-        spent = [pairs.hours[mine], pairs.cost[mine], np.ones(len(mine)), pairs.disagreement[mine]]
-        gain[acts, heads : heads + 4] = np.stack(spent, 1)
-        gain[acts, heads + 4 :] = pairs.action[mine][:, None] == actions[None, :]
+        spends = heads + SPENT
+        gain = np.zeros((len(self.pair), spends + len(actions)))
+        steps = np.ones(len(mine))
+        spent = [pairs.hours[mine], pairs.cost[mine], steps, pairs.disagreement[mine], pairs.outside[mine]]
+        gain[acts, heads:spends] = np.stack(spent, 1)
+        gain[acts, spends:] = pairs.action[mine][:, None] == actions[None, :]
         gain[:, :heads] = np.where(self.pair == LEAF, self.value, 0.0)[:, None]
         gain[WON, :heads] = 1.0
         mean = self.weights[:, :1]
-        again = 1.0 - gain[self.origin, heads + 4 :]
-        found = self._solve(np.concatenate([self.weights, np.repeat(mean, 4, 1), mean * again], 1), gain)
-        return found[:, : heads + 4], found[:, heads + 4 :]
+        again = 1.0 - gain[self.origin, spends:]
+        found = self._solve(np.concatenate([self.weights, np.repeat(mean, SPENT, 1), mean * again], 1), gain)
+        return found[:, :spends], found[:, spends:]
 
     def _solve(self, weights: np.ndarray, gain: np.ndarray) -> np.ndarray:
         """Return x = gain + weights · x[target] per node (n, c), solved from low to high ranks.

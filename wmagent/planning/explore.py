@@ -28,6 +28,7 @@ class Curiosity:
     sweeps: int
     enough: float
     frontier: float | None
+    horizon: int | None
 
 
 class Explorer:
@@ -46,11 +47,12 @@ class Explorer:
         graph = self.graph
         prior = graph.mixed_prior(self.curiosity.uniform)
         novel = self._novelty.merit(prior)
-        merit = np.where(graph.open, self._gain(prior) if graph.goal.any() else novel, 0.0)
+        open_ = graph.open if self.curiosity.horizon is None else graph.open & (graph.depth < self.curiosity.horizon)
+        merit = np.where(open_, self._gain(prior) if graph.goal.any() else novel, 0.0)
         if graph.goal.any() and merit.sum() < self.curiosity.enough:
             self._calm = graph.imagined if self._calm is None else self._calm
             last = self._calm + max(PATIENCE_LEAST, int(PATIENCE * self._calm))
-            merit = np.where(graph.open, novel, 0.0) if graph.imagined < last else 0.0 * merit
+            merit = np.where(open_, novel, 0.0) if graph.imagined < last else 0.0 * merit
             count = min(count, max(last - graph.imagined, 1))
         else:
             self._calm = None

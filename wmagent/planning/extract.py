@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from wmagent.latent.protocols import Branch, Candidate, Latent, Search, SearchNode
-from wmagent.planning.chain import HOURS, WON, Chain, follow
+from wmagent.planning.chain import SPENT, WON, Chain, follow
 from wmagent.planning.graph import ImaginedGraph
 from wmagent.planning.induction import STOP, Limits, Values, compile_layers, induct, limits_for
 from wmagent.planning.objective import utility
@@ -112,16 +112,17 @@ def _candidate(
     graph: ImaginedGraph, actions: tuple[int, ...], worth: np.ndarray, steps: tuple[float, ...]
 ) -> Candidate:
     won = bool(graph.goal[0])
-    probability, *heads = (1.0 if won else float(min(1.0, p)) for p in worth[:HOURS])
-    hours, cost, number, risk = (float(column) for column in worth[HOURS:])
+    probability, *heads = (1.0 if won else float(min(1.0, p)) for p in worth[:-SPENT])
+    hours, cost, number, risk, outside = (float(column) for column in worth[-SPENT:])
     return Candidate(
         actions=actions,
         probability=probability,
         head_probabilities=tuple(heads),
         duration=hours,
         cost=cost,
-        utility=utility(graph.objective, probability, hours=hours, cost=cost, steps=number, risk=risk),
+        utility=utility(graph.objective, probability, hours=hours, cost=cost, steps=number, risk=risk, outside=outside),
         step_probabilities=steps,
+        outside=min(1.0, outside),
     )
 
 

@@ -33,6 +33,11 @@ class Pairs:
     first_edge: np.ndarray  # edges of pair i are first_edge[i] : first_edge[i] + n_edges[i]
     n_edges: np.ndarray
 
+    @property
+    def outside(self) -> np.ndarray:
+        """(p,) bool: no recorded experience supports the pair."""
+        return self.surprise > 1.0
+
 
 @dataclass(frozen=True)
 class Edges:

@@ -141,13 +141,14 @@ def induct(
 
 
 def step_price(graph: ImaginedGraph) -> np.ndarray:
-    """Return what each pair costs in utility: the step, its money, its expected hours, the ensemble's disagreement."""
+    """Return what each pair costs in utility: the step, its money, its expected hours, and doubt about it."""
     objective, pairs = graph.objective, graph.pairs
     return (
         objective.step_weight
         + objective.cost_weight * pairs.cost
         + objective.hour_weight * pairs.hours
         + objective.risk_weight * pairs.disagreement
+        + objective.outside_weight * pairs.outside
     )
 
 

@@ -10,7 +10,7 @@ from wmagent.domain.types import Condition, Goal, same_value
 from wmagent.errors import InputError, unknown
 from wmagent.latent.protocols import Objective
 
-WEIGHTS = ("cost_weight", "hour_weight", "step_weight", "risk_weight", "min_legal")
+WEIGHTS = ("cost_weight", "hour_weight", "step_weight", "risk_weight", "outside_weight", "min_legal")
 
 
 def objective_for(goal: Goal, **weights: float) -> Objective:
@@ -56,11 +56,19 @@ def require_consistent(conditions: Sequence[Condition], forbidden: Sequence[Cond
 
 
 def utility(
-    objective: Objective, probability: float, *, hours: float, cost: float, steps: float, risk: float = 0.0
+    objective: Objective,
+    probability: float,
+    *,
+    hours: float,
+    cost: float,
+    steps: float,
+    risk: float = 0.0,
+    outside: float = 0.0,
 ) -> float:
-    """Return what a course is worth: P(goal) less the prices of money, hours, steps and model disagreement.
+    """Return what a course is worth: P(goal) less the prices of money, hours, steps and doubt.
 
-    `risk` is the expected sum over executed steps of the ensemble's disagreement about the outcome.
+    `risk` is the expected sum over executed steps of the ensemble's disagreement about the outcome; `outside` the
+    expected number of executed steps that no recorded experience supports (surprise above 1).
     """
     return (
         probability
@@ -68,6 +76,7 @@ def utility(
         - objective.hour_weight * hours
         - objective.step_weight * steps
         - objective.risk_weight * risk
+        - objective.outside_weight * outside
     )
 
 

@@ -78,8 +78,8 @@ def evaluate_on(graph: ImaginedGraph, plans: Sequence[Sequence[int]], max_states
             pair = graph.pair_of[executed.state, table[executed.plan, step]]
             mass = executed.mass[:, 0]
             steps[:, step] = np.bincount(executed.plan, mass, n)
-            pairs, outside = graph.pairs, graph.pairs.surprise[pair] > 1.0
-            spent = np.stack([pairs.hours[pair], pairs.cost[pair], pairs.disagreement[pair], outside], 1)
+            pairs = graph.pairs
+            spent = np.stack([pairs.hours[pair], pairs.cost[pair], pairs.disagreement[pair], pairs.outside[pair]], 1)
             for column in range(4):
                 totals[:, column] += np.bincount(executed.plan, mass * spent[:, column], n)
             landed = _advance(graph, executed, pair, time, money)
@@ -165,7 +165,9 @@ def _candidate(
         head_probabilities=tuple(float(min(1.0, p)) for p in success[1:]),
         duration=hours,
         cost=cost,
-        utility=utility(objective, probability, hours=hours, cost=cost, steps=float(steps.sum()), risk=risk),
+        utility=utility(
+            objective, probability, hours=hours, cost=cost, steps=float(steps.sum()), risk=risk, outside=outside
+        ),
         step_probabilities=tuple(float(p) for p in steps),
         outside=min(1.0, outside),
     )

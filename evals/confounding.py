@@ -15,7 +15,7 @@ from wmagent.agent.warrant import default_gamma, warrant
 from wmagent.domain.types import Action, Facts, Goal, Transition
 from wmagent.domain.warrant import Warrant
 from wmagent.evals.metrics import bootstrap, coverage
-from wmagent.planning.behaviour_value import behaviour_graph
+from wmagent.planning.behaviour_value import following
 from wmagent.worlds.behaviour import Lead, experience
 from wmagent.worlds.confounding import confounded, confounder, leading, logged
 from wmagent.worlds.restricting import restricted
@@ -125,13 +125,13 @@ def _answers(
 ) -> list[tuple[Question, Warrant]]:
     gammas: dict[tuple[str, Goal], float] = {}
     start = model.latent(record.states[:1])
-    graphs = {goal: behaviour_graph(model, start, goal) for goal in {question.goal for question in asked}}
+    worth = {goal: following(model, start, goal) for goal in {question.goal for question in asked}}
     found = []
     for question in asked:
         of = question.action.label(), question.goal
         if of not in gammas:
             gammas[of] = default_gamma(
-                model, record, model.action_index(question.action), question.goal, graphs[question.goal]
+                model, record, model.action_index(question.action), question.goal, worth[question.goal]
             )[0]
         said = warrant(
             model,
@@ -141,7 +141,7 @@ def _answers(
             average_over=average_over,
             gamma=gammas[of],
             record=record,
-            graph=graphs[question.goal],
+            followed=worth[question.goal],
         )
         found.append((question, said))
     return found

@@ -9,7 +9,7 @@ import pytest
 
 from wmagent.domain.types import Action, Condition, Goal
 from wmagent.errors import InputError
-from wmagent.planning.behaviour_value import imagined_behaviour_value
+from wmagent.planning.behaviour_value import following, imagined_behaviour_value
 from wmagent.planning.tabular import TableOutcome, TabularDynamics
 
 STATES = [{"s": "start"}, {"s": "middle"}, {"s": "won"}, {"s": "lost"}]
@@ -44,6 +44,24 @@ def test_a_deadline_counts_the_hours_that_behaviour_wastes() -> None:
     for tries in (0, 1, 2, 3):  # in the middle, half the time behaviour waits 4 hours
         found = imagined_behaviour_value(model, start, GO, Goal(WON, deadline=4.0 + 4.0 * tries))
         assert found == pytest.approx([0.9 * (1 - 0.5**tries)], abs=1e-6)
+
+
+@pytest.mark.parametrize("deadline", [None, 12.0])
+def test_nothing_is_found_out_twice_and_questions_do_not_change_each_other(deadline: float | None) -> None:
+    model, goal = chain(stay=4.0), Goal(WON, deadline=deadline)
+    start, both = model.observe([STATES[0]]), model.observe([STATES[1], STATES[0]])
+    questions = [(start, RISK), (start, GO), (both, None), (both, GO), (both, WAIT)]
+    alone = [imagined_behaviour_value(model, states, action, goal) for states, action in questions]
+    followed = following(model, start, goal)
+    for _ in range(2):
+        for (states, action), expected in zip(questions, alone, strict=True):
+            found = imagined_behaviour_value(model, states, action, goal, followed=followed)
+            assert found == pytest.approx(expected, abs=1e-5, nan_ok=True)
+    imagined, model.imagine = followed.graph.imagined, None  # type: ignore[assignment]
+    model.legality = None  # type: ignore[assignment]  # nothing more is asked of the model
+    for states, action in questions:
+        imagined_behaviour_value(model, states, action, goal, followed=followed)
+    assert followed.graph.imagined == imagined
 
 
 def test_settled_states_are_worth_what_they_are() -> None:

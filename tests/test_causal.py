@@ -14,6 +14,7 @@ from wmagent.causal.estimates import (
     doubly_robust,
     inverse_propensity,
     naive,
+    weighted_share,
     wilson,
 )
 from wmagent.causal.sensitivity import Strata, bounds, e_value, e_value_limit, manski, tipping_gamma
@@ -92,6 +93,34 @@ def test_cross_fitting_moves_predictions_by_the_outcomes_of_other_folds() -> Non
     again = cross_fitted(found.predicted * 0.5, changed, found.taken, fold)
     assert np.array_equal(again[fold == 0], moved[fold == 0])
     assert not np.array_equal(again[fold == 1], moved[fold == 1])
+
+
+def test_where_the_action_is_hardly_chosen_the_prediction_answers_alone() -> None:
+    chance = np.array([0.02, 0.9])
+    errors: dict[float, list[float]] = {0.0: [], 0.1: []}
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        x = rng.integers(2, size=200)
+        taken = (rng.random(200) < chance[x]).astype(float)
+        outcome = (rng.random(200) < np.array([0.5, 0.8])[x]).astype(float)
+        predicted = np.array([0.55, 0.7])[x]  # about right where nothing was seen, wrong where much was
+        found = Decisions(taken, outcome, chance[x], predicted, np.ones(200), np.arange(200))
+        for overlap, list_ in errors.items():
+            list_.append(doubly_robust(found, overlap=overlap).value - 0.65)
+    spread = {overlap: float(np.mean(np.square(list_))) for overlap, list_ in errors.items()}
+    assert spread[0.1] < 0.5 * spread[0.0]
+    assert abs(np.mean(errors[0.1])) < 0.5 * 0.05 + 0.02  # half of the prediction's error is left, as said
+    assert weighted_share(found) == pytest.approx(float((x == 1).mean()))
+
+
+def test_without_any_overlap_the_prediction_is_the_answer() -> None:
+    n = 50
+    taken = (np.arange(n) < 2).astype(float)
+    found = Decisions(taken, np.ones(n), np.full(n, 0.04), np.full(n, 0.7), np.ones(n), np.arange(n))
+    said = doubly_robust(found)
+    assert said.value == pytest.approx(0.7)
+    assert said.effective == pytest.approx(2)
+    assert weighted_share(found) == 0
 
 
 def test_what_cannot_be_estimated_is_refused() -> None:

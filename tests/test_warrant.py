@@ -112,6 +112,28 @@ def test_a_logged_confounder_is_adjusted_for() -> None:
     assert said.propensity == pytest.approx(0.5, abs=0.03)
 
 
+def test_the_answer_is_the_imagined_one_and_its_interval_holds_what_stands_beside() -> None:
+    said = warrant(model(hide=False), {"status": "open"}, TREAT, WON, average_over=["urgency"])
+    assert said.imagined is not None
+    assert said.interval
+    assert said.doubly_robust
+    assert said.interval[0] <= min(said.imagined, said.doubly_robust.interval[0])
+    assert said.interval[1] >= max(said.imagined, said.doubly_robust.interval[1])
+    assert said.interval[0] < TRUTH < said.interval[1]
+    assert said.bounds[0].interval[0] < said.interval[0] < said.interval[1] < said.bounds[0].interval[1]
+    assert f"imagines {100 * said.imagined:.1f} % (90 % interval" in said.statement
+
+
+def test_too_little_overlap_is_said() -> None:
+    rare = warrant(model(hide=False), {"status": "open", "urgency": "calm"}, WAIT, WON)
+    assert not any("the world model alone answers" in note for note in rare.notes)
+    found = model(hide=False)
+    record = recorded(found)
+    low = replace(record, propensity=np.where(record.propensity < 0.2, 0.05, record.propensity))
+    said = warrant(found, {"status": "open", "urgency": "calm"}, TREAT, WON, record=low)
+    assert any("at 100 % of these decisions" in note for note in said.notes)
+
+
 def test_with_all_facts_known_the_stratum_answers() -> None:
     said = warrant(model(hide=False), {"status": "open", "urgency": "urgent"}, "treat", WON)
     assert said.naive

@@ -20,6 +20,7 @@ from wmagent.errors import InputError, checked_seed
 
 if TYPE_CHECKING:
     from wmagent.agent.record import Record, RememberingModel
+    from wmagent.planning.behaviour_value import Followed
 
 
 class Asking:
@@ -110,6 +111,7 @@ class Asking:
                 asked.goal,
                 identification=asked.identified,
                 record=self._record,
+                followed=self._followed(asked.goal, facts),
                 force=asked.force,
             )
         except InputError as error:
@@ -125,6 +127,19 @@ class Asking:
         from wmagent.agent.record import recorded
 
         return recorded(self._remembering)
+
+    def _followed(self, goal: Goal, facts: Facts) -> Followed:
+        """Return what was found out about following behaviour towards the goal; only the last goal's is kept."""
+        from wmagent.planning.behaviour_value import following
+
+        if goal not in self._worth:
+            self._worth.clear()
+            self._worth[goal] = following(self.model, self.model.observe(facts), goal)
+        return self._worth[goal]
+
+    @cached_property
+    def _worth(self) -> dict[Goal, Followed]:
+        return {}
 
     def _read(self, state: Facts | Observation, ground: bool) -> tuple[Facts, tuple[str, ...]]:
         raise NotImplementedError

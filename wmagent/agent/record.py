@@ -24,8 +24,8 @@ LEGAL, CHUNK = 0.5, 4_096
 
 
 class Rows(Protocol):
-    """Recorded rows in recorded order: codes (N, s) before and after, action indices (N,), accepted (N,), hours (N,), NaN
-    where they were not kept, case ids; `radius` is how far apart features may be that count as near."""
+    """Recorded rows in recorded order: codes (N, s) before and after, action indices (N,), accepted (N,), hours (N,) or
+    NaN where they were not kept, case ids; `radius` is how far apart features may be that count as near."""
 
     @property
     def before(self) -> Tensor: ...
@@ -92,21 +92,14 @@ class Record:
     def hours_to(self, model: Dynamics, goal: Goal) -> Floats:
         """Return (N,) the hours from each decision until the goal is first reached; infinite where it is not, or where
         a forbidden fact comes first, or the case was given up."""
-        before, after = (
-            _settled(model, goal, self.rows.before[self.kept]),
-            _settled(model, goal, self.rows.after[self.kept]),
-        )
-        found = np.full(len(self.kept), math.inf)
-        for row in range(len(self.kept) - 1, -1, -1):
-            verdict, then = after[row], row + 1
-            follows = then < len(found) and self.case[then] == self.case[row]
-            if verdict == 0 and follows:
-                verdict = before[then]
-            if verdict > 0:
-                found[row] = self.hours[row]
-            elif verdict == 0 and follows:
-                found[row] = self.hours[row] + found[then]
-        return found
+        before, after = (_settled(model, goal, codes[self.kept]) for codes in (self.rows.before, self.rows.after))
+        follows = np.append(self.case[1:] == self.case[:-1], False)
+        verdict = np.where((after == 0) & follows, np.roll(before, -1), after)
+        row = np.arange(len(verdict))
+        ends = np.where((verdict != 0) | ~follows, row, len(row))
+        end = np.minimum.accumulate(ends[::-1])[::-1]
+        since = np.cumsum(self.hours)
+        return np.where(verdict[end] > 0, since[end] - since + self.hours, math.inf)
 
     def undecided(self, model: Dynamics, goal: Goal) -> NDArray[np.bool_]:
         """Return (x,) bool: states where the goal is neither reached nor already spoilt."""

@@ -14,20 +14,30 @@ from wmagent.agent.alike import Alike, alike
 from wmagent.agent.record import Floats, Record, RememberingModel, recorded
 from wmagent.agent.warrant_words import estimand, statement
 from wmagent.causal.benchmark import strengths
-from wmagent.causal.estimates import Z90, Decisions, Estimate, cross_fitted, doubly_robust, inverse_propensity, naive
+from wmagent.causal.estimates import (
+    OVERLAP,
+    Z90,
+    Decisions,
+    Estimate,
+    cross_fitted,
+    doubly_robust,
+    inverse_propensity,
+    naive,
+    weighted_share,
+)
 from wmagent.causal.estimates import wilson as share_interval
 from wmagent.causal.sensitivity import Strata, bounds, e_value, e_value_limit, tipping_gamma
 from wmagent.domain.answers import Support
 from wmagent.domain.types import Action, Facts, Goal
-from wmagent.domain.warrant import EValue, Measured, Sensitivity, Warrant
+from wmagent.domain.warrant import EValue, Interval, Measured, Sensitivity, Warrant
 from wmagent.errors import InputError
-from wmagent.planning.behaviour_value import behaviour_graph, imagined_behaviour_value
-from wmagent.planning.graph import ImaginedGraph
+from wmagent.planning.behaviour_value import Followed, following, imagined_behaviour_value
 
 LEAST_GAMMA = 2.0  # an unlogged cause is never taken to be weaker than this
 MOST_STATES, ROUGH = 300, 5e-3  # states that the strength of logged facts is measured in, and how exactly
 FOLDS = 5
 OBSERVED, ALMOST_ALL = 0.9, 0.9  # shares of the population asked about
+LITTLE = 0.01  # share of decisions without overlap that is not worth a note
 
 
 def warrant(
@@ -40,7 +50,7 @@ def warrant(
     gamma: float | None = None,
     identification: str = "",
     record: Record | None = None,
-    graph: ImaginedGraph | None = None,
+    followed: Followed | None = None,
     force: bool = False,
 ) -> Warrant:
     """Return what stands behind P(goal) if `action` is done in `facts` and then goes on as recorded behaviour does.
@@ -48,10 +58,10 @@ def warrant(
     Facts named in `average_over` are not known when deciding: their recorded distribution, given the others, is
     averaged over. `gamma` replaces the default strength of an unlogged cause, which is that of the strongest logged
     fact. `identification` is the caller's argument that nothing unlogged drives both decision and outcome; without one
-    the answer stays a predicted association. `record` (from `recorded`) and `graph` (from
-    `behaviour_graph`, one per goal) save time over many questions. Outside
-    recorded experience no number is given, unless forced. InputError for an action that is not allowed in any such
-    state, a goal that is settled, or one with a cost limit; OutOfDomain for unknown values.
+    the answer stays a predicted association. `record` (from `recorded`) and `followed` (from `following`, one per goal)
+    save time over many questions. Outside recorded experience no number is given, unless forced. InputError for an
+    action that is not allowed in any such state, a goal that is settled, or one with a cost limit; OutOfDomain for
+    unknown values.
     """
     if goal.max_cost is not None:
         raise InputError("a warrant follows recorded behaviour without a cost limit; ask for the goal without max_cost")
@@ -60,8 +70,8 @@ def warrant(
     done = model.actions[index]
     like = alike(model, record, facts, index, record.undecided(model, goal), average_over)
     latent = model.latent(like.codes)
-    graph = behaviour_graph(model, latent, goal) if graph is None else graph
-    imagined = imagined_behaviour_value(model, latent, index, goal, graph=graph)
+    followed = following(model, latent, goal) if followed is None else followed
+    imagined = imagined_behaviour_value(model, latent, index, goal, followed=followed)
     if np.isnan(imagined).all():
         raise InputError(
             f"{done.label()} is not allowed here, as far as the model knows; ask about a state where it is"
@@ -83,7 +93,7 @@ def warrant(
     if support != "extrapolated" or force:
         found = replace(found, imagined=_mean(like.share, imagined))
         if taken.any():
-            found = _estimated(model, found, _Question(record, like, index, goal, imagined, graph), gamma)
+            found = _estimated(model, found, _Question(record, like, index, goal, imagined, followed), gamma)
     return replace(found, statement=statement(found))
 
 
@@ -96,7 +106,7 @@ class _Question:
     action: int
     goal: Goal
     imagined: Floats
-    graph: ImaginedGraph
+    followed: Followed
 
 
 def _estimated(model: RememberingModel, found: Warrant, asked: _Question, gamma: float | None) -> Warrant:
@@ -104,13 +114,16 @@ def _estimated(model: RememberingModel, found: Warrant, asked: _Question, gamma:
     decisions, otherwise = _decisions(model, asked)
     target = None if asked.like.exact else _mean(asked.like.share, asked.imagined)
     best = doubly_robust(decisions, target)
-    strata = _strata(asked, best)
+    interval = _interval(_mean(asked.like.share, asked.imagined), best)
+    strata = _strata(asked, interval)
     why = "given by whoever asked"
     if gamma is None:
-        gamma, why = default_gamma(model, asked.record, asked.action, asked.goal, asked.graph)
+        gamma, why = default_gamma(model, asked.record, asked.action, asked.goal, asked.followed)
     other = doubly_robust(otherwise) if otherwise is not None else None
     return replace(
         found,
+        notes=(*found.notes, *_overlap(decisions)),
+        interval=interval,
         propensity=float(asked.like.share @ asked.like.propensity),
         naive=_measured(naive(decisions)),
         inverse_propensity=_measured(inverse_propensity(decisions)),
@@ -135,8 +148,8 @@ def _decisions(model: RememberingModel, asked: _Question) -> tuple[Decisions, De
     states, place = np.unique(record.state[rows], return_inverse=True)
     latent = model.latent(record.states[torch.from_numpy(states)])
     propensity = record.propensity[states, asked.action]
-    doing = np.nan_to_num(imagined_behaviour_value(model, latent, asked.action, asked.goal, graph=asked.graph))
-    usual = np.nan_to_num(imagined_behaviour_value(model, latent, None, asked.goal, graph=asked.graph))
+    doing = np.nan_to_num(imagined_behaviour_value(model, latent, asked.action, asked.goal, followed=asked.followed))
+    usual = np.nan_to_num(imagined_behaviour_value(model, latent, None, asked.goal, followed=asked.followed))
     else_wise = np.clip((usual - propensity * doing) / np.maximum(1 - propensity, 1e-6), 0.0, 1.0)
     case, weight = record.case[rows], np.ones(len(rows))
 
@@ -149,21 +162,24 @@ def _decisions(model: RememberingModel, asked: _Question) -> tuple[Decisions, De
     return seen(taken, propensity, doing), other
 
 
-def _strata(asked: _Question, best: Estimate) -> Strata:
-    """Return the states asked about, with the imagined worth moved to agree with the doubly robust estimate."""
-    like = asked.like
-    told = np.where(np.isnan(asked.imagined), _mean(like.share, asked.imagined), asked.imagined)
-    outcome = np.clip(told + best.value - float(like.share @ told), 0.0, 1.0)
+def _interval(imagined: float, best: Estimate) -> Interval:
+    """Return the imagined share's interval of as many decisions as `best` is worth, widened to hold its interval."""
+    low, high = share_interval(imagined, best.effective)
+    return min(low, best.interval[0]), max(high, best.interval[1])
+
+
+def _strata(asked: _Question, interval: Interval) -> Strata:
+    """Return the states asked about, with the imagined worth in each as uncertain as it is on average."""
+    like, mean = asked.like, _mean(asked.like.share, asked.imagined)
+    told = np.where(np.isnan(asked.imagined), mean, asked.imagined)
     size = like.share * len(like.decisions)
     low = np.array([share_interval(e, n)[0] for e, n in zip(like.propensity, size, strict=True)])
-    below, above = best.interval[0] - best.value, best.interval[1] - best.value
-    return Strata(
-        like.share, like.propensity, outcome, low, np.clip(outcome + below, 0, 1), np.clip(outcome + above, 0, 1)
-    )
+    below, above = (np.clip(told + end - mean, 0, 1) for end in interval)
+    return Strata(like.share, like.propensity, told, low, below, above)
 
 
 def default_gamma(
-    model: RememberingModel, record: Record, action: int, goal: Goal, graph: ImaginedGraph | None = None
+    model: RememberingModel, record: Record, action: int, goal: Goal, followed: Followed | None = None
 ) -> tuple[float, str]:
     """Return how strong an unlogged cause is allowed to be, and why: as strong as the strongest logged fact would be
     for this decision had it not been logged, and never weaker than LEAST_GAMMA. The most frequent states are looked at.
@@ -172,7 +188,7 @@ def default_gamma(
     count = np.bincount(record.state, minlength=len(allowed)) * allowed
     often = np.argsort(-count, kind="stable")[: min(MOST_STATES, int((count > 0).sum()))]
     latent = model.latent(record.states[torch.from_numpy(often)])
-    outcome = imagined_behaviour_value(model, latent, action, goal, ROUGH, graph)
+    outcome = imagined_behaviour_value(model, latent, action, goal, ROUGH, followed)
     often, outcome = often[~np.isnan(outcome)], outcome[~np.isnan(outcome)]
     varies = [i for i, key in enumerate(model.slots) if len(model.values(key)) > 1]
     states, weight = record.states.numpy()[often], count[often].astype(np.float64)
@@ -210,6 +226,17 @@ def _notes(like: Alike, support: Support, taken: bool) -> tuple[str, ...]:
     if not like.exact:
         notes.append("too few decisions agree in all facts; the nearest ones speak for them")
     return tuple(notes)
+
+
+def _overlap(decisions: Decisions) -> tuple[str, ...]:
+    """Return a note where the action is chosen too seldom for the doubly robust estimate to weight decisions."""
+    alone = 1 - weighted_share(decisions)
+    if alone < LITTLE:
+        return ()
+    return (
+        f"at {100 * alone:.0f} % of these decisions the action is chosen less often than {100 * OVERLAP:.0f} times in "
+        "100; there the world model alone answers, also in the doubly robust estimate",
+    )
 
 
 def _mean(share: Floats, values: Floats) -> float:

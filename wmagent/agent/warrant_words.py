@@ -30,10 +30,11 @@ def statement(warrant: Warrant) -> str:
     if warrant.imagined is None:
         parts.append("No number is given: this lies outside what was recorded.")
         return " ".join(parts)
-    parts.append(f"The world model imagines {_percent(warrant.imagined)}.")
-    if warrant.doubly_robust is None or warrant.naive is None:
+    if warrant.doubly_robust is None or warrant.naive is None or warrant.interval is None:
+        parts.append(f"The world model imagines {_percent(warrant.imagined)}.")
         parts.append("No similar recorded decision was for this action, so nothing stands beside it.")
         return " ".join(parts)
+    parts.append(f"The world model imagines {_measured(Measured(warrant.imagined, warrant.interval))}.")
     parts.append(
         f"Of {warrant.n} similar recorded decisions {warrant.taken} were for it; after them the goal was reached in "
         f"{_measured(warrant.naive)}, adjusted for {len(warrant.adjusted_for)} logged facts in "

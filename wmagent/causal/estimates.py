@@ -14,6 +14,7 @@ from wmagent.errors import InputError
 Floats = NDArray[np.float64]
 Z90 = 1.6448536269514722  # two-sided 90 % normal quantile
 CLIP = 0.02  # propensities below this are taken as this, which bounds a decision's weight by 50
+OVERLAP = 0.1  # from here on decisions are weighted; the rule of thumb of Crump, Hotz, Imbens & Mitnik (2009)
 
 
 @dataclass(frozen=True)
@@ -59,23 +60,31 @@ def inverse_propensity(decisions: Decisions, clip: float = CLIP) -> Estimate:
     return _ratio(_inverse(decisions, clip), decisions.outcome, decisions.group)
 
 
-def doubly_robust(decisions: Decisions, predicted: float | None = None, clip: float = CLIP) -> Estimate:
+def doubly_robust(decisions: Decisions, predicted: float | None = None, overlap: float = OVERLAP) -> Estimate:
     """Return the augmented inverse-propensity estimate: the mean prediction plus the weighted mean residual.
 
     Consistent where either the propensities or the predictions are right (Robins, Rotnitzky & Zhao 1994), with the
-    interval of its influence function. `predicted` is the mean prediction for the population that is asked about,
-    where that is another one than the decisions'.
+    interval of its influence function. Where the action is chosen less often than `overlap`, the prediction alone
+    answers, and is trusted there (SWITCH of Wang, Agarwal & Dudik 2017); `weighted_share` says for how many.
+    `predicted` is the mean prediction for the population that is asked about, where that is another one than the
+    decisions'.
     """
     share = decisions.weight / decisions.weight.sum()
-    inverse = _inverse(decisions, clip)
-    residual = decisions.outcome - decisions.predicted
-    mean_residual = float(inverse @ residual / inverse.sum())
+    inverse = _inverse(decisions, overlap) * (decisions.propensity >= overlap)
     own = float(share @ decisions.predicted)
-    influence = inverse / inverse.sum() * (residual - mean_residual)
-    if predicted is None:
-        influence = influence + share * (decisions.predicted - own)
-    value = (own if predicted is None else predicted) + mean_residual
-    return _bounded(value, influence, inverse, decisions.group)
+    value = own if predicted is None else predicted
+    influence = share * (decisions.predicted - own) if predicted is None else np.zeros(len(share))
+    if not inverse.any():
+        return _bounded(value, influence, decisions.taken * decisions.weight, decisions.group)
+    residual, covered = decisions.outcome - decisions.predicted, weighted_share(decisions, overlap)
+    mean_residual = float(inverse @ residual / inverse.sum())
+    influence = influence + covered * inverse / inverse.sum() * (residual - mean_residual)
+    return _bounded(value + covered * mean_residual, influence, inverse, decisions.group)
+
+
+def weighted_share(decisions: Decisions, overlap: float = OVERLAP) -> float:
+    """Return the share of the decisions at which the action is chosen at least as often as `overlap`."""
+    return float(decisions.weight @ (decisions.propensity >= overlap) / decisions.weight.sum())
 
 
 def cross_fitted(predicted: Floats, outcome: Floats, taken: Floats, fold: NDArray[np.int64]) -> Floats:

@@ -44,9 +44,16 @@ class Warrant:
 
     Numbers are None where they are refused: outside recorded experience, or where no decision for the action is like
     this one. `n` counts recorded decisions like this one, `taken` those for the action; `propensity` is how often the
-    record chooses the action there. `naive` is what followed the action in cases that look alike, `inverse_propensity`
-    and `doubly_robust` adjust for the facts in `adjusted_for`, `imagined` is the world model's own answer to the same
-    question. `bounds` are for the default strength first, then for any strength.
+    record chooses the action there.
+
+    The answer is `imagined`: the world model's outcome after the action, averaged over the logged facts as they are
+    distributed whatever was decided (outcome regression, the g-formula of Robins 1986). It is the answer because it
+    needs no weights, which grow without limit just where a logged cause drives the decision, and because the model was
+    tested on cases that it had not seen. Beside it stand `naive`, what followed the action in cases that look alike,
+    and `inverse_propensity` and `doubly_robust`, which adjust for the facts in `adjusted_for`. `interval` (90 %) is
+    the imagined share's of as many decisions as `doubly_robust` is worth, widened to hold that estimate's own: both
+    answer one question, so what they differ by is doubt. `bounds` widen it further, by the default strength first, then
+    by any strength.
     """
 
     estimand: str
@@ -59,6 +66,7 @@ class Warrant:
     propensity: float | None = None
     naive: Measured | None = None
     imagined: float | None = None
+    interval: Interval | None = None
     inverse_propensity: Measured | None = None
     doubly_robust: Measured | None = None
     e_value: EValue | None = None

@@ -3,6 +3,9 @@ Knows the imagined graph and the limits' grids; must not know any search for som
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, field
+
 import numpy as np
 import torch
 
@@ -19,36 +22,59 @@ MOST = 40_000  # imagined transitions per question
 FOLLOWED = 0.5  # share of behaviour that must have been imagined in a state for it to stand for all
 
 
+@dataclass
+class Followed:
+    """What was found out about following behaviour towards one goal: the imagined graph, the solved values of its
+    states and how large it was then, and the answers by start and first action, with the `least` they were asked with.
+    """
+
+    graph: ImaginedGraph
+    value: np.ndarray | None = None
+    solved: tuple[int, ...] = ()
+    answers: dict[tuple[int, int | None], tuple[float, float]] = field(default_factory=dict)
+
+
 def imagined_behaviour_value(
     model: Dynamics,
     latents: Latent,
     first_action: int | None,
     goal: Goal,
     least: float = LEAST,
-    graph: ImaginedGraph | None = None,
+    followed: Followed | None = None,
 ) -> np.ndarray:
     """Return (b,) P(goal within its deadline) from b states: `first_action` first (None: none), then what the model's
     behaviour head does, restricted to legal actions, for as long as the case lasts.
 
     Equal imagined states are merged. States reached with a probability below `least` are not followed; what leads to
-    the others stands for them. Where the first action is not legal the value is NaN. What was imagined for one question
-    about a goal serves the next if it is asked with the same `graph` (from `behaviour_graph`). InputError for a cost
-    limit.
+    the others stands for them. Where the first action is not legal the value is NaN. What was found for one question
+    about a goal serves the next if it is asked with the same `followed` (from `following`), and no answer is found
+    twice. InputError for a cost limit.
     """
+    followed = following(model, latents, goal) if followed is None else followed
+    graph, answers = followed.graph, followed.answers
     with torch.no_grad():
-        graph = behaviour_graph(model, latents, goal) if graph is None else graph
-        graph.allowance = graph.imagined + MOST
         starts = graph.enter(latents)
-        _explore(graph, starts, first_action, least)
-    value = _solve(graph)
-    return _first(graph, value, starts, first_action)
+        asked = [start for start in np.unique(starts).tolist() if _least(answers, start, first_action) > least]
+        if asked:
+            graph.allowance = graph.imagined + MOST
+            _explore(graph, np.array(asked), first_action, least)
+            size = len(graph), int(graph.known.sum()), len(graph.pairs.state)
+            if followed.value is None or followed.solved != size:
+                followed.value, followed.solved = _solve(graph, followed.value), size
+            found = _first(graph, followed.value, np.array(asked), first_action)
+            answers |= {(start, first_action): (least, worth) for start, worth in zip(asked, found, strict=True)}
+    return np.array([answers[start, first_action][1] for start in starts.tolist()])
 
 
-def behaviour_graph(model: Dynamics, latents: Latent, goal: Goal) -> ImaginedGraph:
-    """Return an empty graph for questions about a goal, to be asked from states like `latents` (at least one)."""
+def _least(answers: dict[tuple[int, int | None], tuple[float, float]], start: int, action: int | None) -> float:
+    return answers.get((start, action), (math.inf, 0.0))[0]
+
+
+def following(model: Dynamics, latents: Latent, goal: Goal) -> Followed:
+    """Return an empty collection for questions about a goal, to be asked from states like `latents` (at least one)."""
     if goal.max_cost is not None:
         raise InputError("recorded behaviour is followed without a cost limit; ask for the goal without max_cost")
-    return ImaginedGraph(model, latents.take(torch.tensor([0])), objective_for(goal))
+    return Followed(ImaginedGraph(model, latents.take(torch.tensor([0])), objective_for(goal)))
 
 
 def _explore(graph: ImaginedGraph, starts: np.ndarray, first_action: int | None, least: float) -> None:
@@ -88,9 +114,9 @@ def _pushed(graph: ImaginedGraph, pair: np.ndarray, mass: np.ndarray, waiting: n
     return grown + np.bincount(edges.next[edge], moved, len(graph))
 
 
-def _solve(graph: ImaginedGraph) -> np.ndarray:
+def _solve(graph: ImaginedGraph, before: np.ndarray | None = None) -> np.ndarray:
     """Return (s, cells) P(goal) of following behaviour from every state with so many cells of time left; NaN where
-    nothing was imagined."""
+    nothing was imagined. What was solved `before` is where the sweeps begin."""
     time, money = fine_grids(graph)
     pairs = np.arange(len(graph.pairs.state))
     lines = spread(graph, pairs, time, money)
@@ -104,6 +130,8 @@ def _solve(graph: ImaginedGraph) -> np.ndarray:
     lost = np.bincount(origin[~known], weight[~known], len(graph))
     scale = 1 / np.maximum(total - lost, 1e-12)
     value = np.zeros((len(graph), time.cells))
+    if before is not None:
+        value[: len(before)] = np.nan_to_num(before)
     value[graph.goal] = 1.0
     order = lines.hours == 0
     for cell in range(time.cells):

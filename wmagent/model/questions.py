@@ -13,6 +13,7 @@ from wmagent.domain.answers import OddFact
 from wmagent.domain.types import Action, Facts, Transition
 from wmagent.errors import InputError
 from wmagent.model.forecast import Forecast, ForecastOutcome, Score
+from wmagent.model.imagination import marginals
 
 if TYPE_CHECKING:
     from wmagent.model.world_model import WorldModel
@@ -33,7 +34,7 @@ def forecast(model: WorldModel, facts: Sequence[Facts], actions: Sequence[Action
 
 def _forecast(model: WorldModel, facts: Sequence[Facts], latent, action: Tensor) -> list[Forecast]:
     prediction = model.imagine(latent, action)
-    probs, values, _ = model.marginals(latent, action)
+    probs, values = marginals(model, latent, action)
     marginal = torch.einsum("bk,bkqv->bqv", probs, values).tolist()
     hours = (prediction.duration_probs @ model.duration_values).tolist()
     k = probs.shape[1]
@@ -70,7 +71,7 @@ def log_probs(model: WorldModel, before: Tensor, after: Tensor, action: Tensor, 
     places = model.places.take(model.dynamic)
     total = []
     for rows in torch.arange(len(action)).split(CHUNK):
-        probs, values, _ = model.marginals(latent.take(rows), action[rows])
+        probs, values = marginals(model, latent.take(rows), action[rows])
         seen = places.then(before[rows][:, dynamic], after[rows][:, dynamic])
         seen = seen[:, None, :, None].expand(-1, probs.shape[1], -1, 1)
         slots = values.gather(-1, seen).squeeze(-1).clamp(min=1e-9).log().sum(-1)
@@ -107,7 +108,7 @@ def score(model: WorldModel, transitions: Sequence[Transition]) -> list[Score]:
 
 
 def _odd(model: WorldModel, t: Transition, before: Tensor, action: Tensor) -> tuple[OddFact, ...]:
-    probs, values, _ = model.marginals(model.latent(before), action.reshape(1))
+    probs, values = marginals(model, model.latent(before), action.reshape(1))
     marginal = torch.einsum("bk,bkqv->bqv", probs, values)[0]
     expected = {model.slots[s]: marginal[q] for q, s in enumerate(model.vocabulary.dynamic)}
     odd = []

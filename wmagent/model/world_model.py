@@ -15,12 +15,14 @@ from wmagent.errors import InputError
 from wmagent.latent.protocols import Latent, Prediction
 from wmagent.model.config import ModelConfig
 from wmagent.model.forecast import Forecast, Score
+from wmagent.model.imagination import imagine
 from wmagent.model.memory import Memory
 from wmagent.model.network import Network
 from wmagent.model.outcomes import Codebook
 from wmagent.model.places import Places
 from wmagent.model.precedents import Precedents
-from wmagent.model.predictor import Context, LatentChange, value_logits
+from wmagent.model.predictor import Context
+from wmagent.model.readout import Readout
 from wmagent.model.situations import Situations
 from wmagent.model.tables import FactTable
 from wmagent.model.vocabulary import Vocabulary, fact_sentence
@@ -64,7 +66,7 @@ class WorldModel:
         self._embed = embed
         self._active = torch.tensor(vocabulary.active, dtype=torch.long)
         self.dynamic = torch.tensor([vocabulary.active.index(i) for i in vocabulary.dynamic], dtype=torch.long)
-        self._dynamic_slots = torch.tensor(vocabulary.dynamic, dtype=torch.long)
+        self.dynamic_slots = torch.tensor(vocabulary.dynamic, dtype=torch.long)
         self.refresh()
 
     @classmethod
@@ -165,23 +167,28 @@ class WorldModel:
         """Recompute the cached latents of facts and actions, embedding values that were met since."""
         if self._grown():
             self.table = self.table.grown(self.vocabulary, self.embed)
+            if self.precedents is not None:
+                self.precedents.meet(self.vocabulary)
         with torch.no_grad():
             self.words = self.network.words(self.table, self.codebook)
             self._situations = Situations.of(self.network, self.words)
         self._recorded: tuple[object, tuple[Tensor, Tensor]] = None, (torch.zeros(0), torch.zeros(0))
         self._summarised: tuple[Latent | None, Tensor] = None, torch.zeros(0)
-        self._candidates, self._mask = self.words.values[self.dynamic], self.table.mask[self.dynamic]
-        self._condition_cache: dict[Condition, tuple[int, Tensor]] = {}
         self._range = torch.arange(len(self._active))
         self.places = Places.of(self.vocabulary)
-        self._moving = self.places.take(self.dynamic)
+        self.readout = Readout(
+            self.vocabulary,
+            self.words.values[self.dynamic],
+            self.table.mask[self.dynamic],
+            self.places.take(self.dynamic),
+        )
 
     def observe(self, facts: Facts | Sequence[Facts], strict: bool = True) -> Latent:
         """Encode one or more fact mappings; with `strict`, unknown keys or values raise OutOfDomain."""
         given = [facts] if isinstance(facts, dict) or hasattr(facts, "keys") else list(facts)  # type: ignore[arg-type]
         codes = torch.from_numpy(self.vocabulary.encode(given, strict))  # type: ignore[arg-type]
-        if not strict:
-            self._extend()
+        if not strict and self._grown():
+            self.refresh()
         return self.latent(codes)
 
     def latent(self, codes: Tensor) -> Latent:
@@ -194,66 +201,20 @@ class WorldModel:
 
     def holds(self, latent: Latent, conditions: Sequence[Condition]) -> Tensor:
         """Return (b,) bool: all conditions hold. Unknown keys raise InputError."""
-        result = torch.ones(len(latent), dtype=torch.bool)
-        for condition in conditions:
-            slot, accepted = self._accepted(condition)
-            result &= accepted[latent.codes[:, slot]]
-        return result
-
-    def _accepted(self, condition: Condition) -> tuple[int, Tensor]:
-        slot = self.vocabulary.slot_index(condition.key)
-        if condition not in self._condition_cache:
-            self._condition_cache[condition] = slot, torch.tensor(self.vocabulary.accepted(condition))
-        return self._condition_cache[condition]
+        return self.readout.holds(latent.codes, conditions)
 
     def _grown(self) -> bool:
         known = self.table.mask.sum(1).tolist()
         return any(self.vocabulary.told_apart(i) > n for i, n in zip(self.vocabulary.active, known, strict=True))
-
-    def _extend(self) -> None:
-        if self._grown():
-            self.refresh()
-        self._condition_cache.clear()
 
     # --- imagination -------------------------------------------------------------------------------------------
 
     def imagine(self, latent: Latent, action: Tensor) -> Prediction:
         """Imagine one step for b states and b action indices; see `Prediction` for shapes."""
         parts = [
-            self._imagine(latent.take(rows), action[rows]) for rows in torch.arange(len(latent)).split(MICRO_BATCH)
+            imagine(self, latent.take(rows), action[rows]) for rows in torch.arange(len(latent)).split(MICRO_BATCH)
         ]
         return parts[0] if len(parts) == 1 else Prediction.cat(parts)
-
-    @torch.inference_mode()
-    def _imagine(self, latent: Latent, action: Tensor) -> Prediction:
-        summary = self._summary(latent)
-        context = self.network.predictor(latent.z, summary, self.words.actions[action], self.dynamic)
-        change = self.network.predictor.change(context, self.words.outcomes[action])
-        head_probs = self.choices(context, action).softmax(-1)
-        now = latent.codes[:, self._dynamic_slots]
-        probs, code = head_probs.mean(0), self._read(change, now)
-        hours, done = change.duration.softmax(-1), change.done.sigmoid()
-        legal, surprise = self._accepts(latent, action), torch.zeros(len(latent))
-        if self.precedents is not None:
-            rows = self.rows(latent)
-            known, surprise = self.precedents.of_pairs(rows, action), self.precedents.surprise(rows, action)
-            probs, head_probs = known.probs(probs), known.heads(head_probs)
-            code = torch.where(
-                legal[:, None, None] < 0.5, now[:, None, :], known.values(code, now)
-            )  # refused: all stays
-            hours, done = known.hours(hours), known.endings(done)
-        codes = latent.codes.unsqueeze(1).repeat(1, code.shape[1], 1)
-        codes[:, :, self._dynamic_slots] = code
-        return Prediction(
-            probs=probs,
-            next=self.latent(codes.flatten(0, 1)),
-            head_probs=head_probs,
-            legal=legal,
-            done=done,
-            duration_probs=hours,
-            cost=self.costs[action],
-            surprise=surprise,
-        )
 
     def context(self, z: Tensor, action: Tensor) -> Context:
         """Return what the trunk makes of slots z (b, n, d) and action indices (b,)."""
@@ -269,26 +230,15 @@ class WorldModel:
         logits = self.network.predictor.choices(context, self.words.outcomes[action], self.words.possible[action])
         return logits / self.temperature
 
-    def _read(self, change: LatentChange, now: Tensor) -> Tensor:
-        """Return the likeliest value codes (b, k, q): a value moves if that is likelier than what else may be."""
-        scores = torch.einsum("bkqd,qvd->bkqv", change.latent, self._candidates) * self.config.width**-0.5
-        scores = scores.masked_fill(~self._mask, -1e9)
-        best, code = scores.max(-1)
-        total, gate = scores.logsumexp(-1), change.gate.sigmoid()
-        stay = now.unsqueeze(1).expand_as(code)
-        place = self._moving.now(stay).unsqueeze(-1)
-        kept = 1 - gate + gate * (scores.gather(-1, place).squeeze(-1) - total).exp()
-        return torch.where(gate * (best - total).exp() > kept, code, stay)
-
     @torch.inference_mode()
     def legality(self, latent: Latent) -> Tensor:
         """Return (b, a) probabilities that each action is accepted."""
-        legal = self._situations.legality(self._summary(latent))
+        legal = self._situations.legality(self.summary(latent))
         return legal if self.precedents is None else self.precedents.legality(legal, self.rows(latent))
 
-    def _accepts(self, latent: Latent, action: Tensor) -> Tensor:
+    def accepts(self, latent: Latent, action: Tensor) -> Tensor:
         """Return the probability (b,) that each state accepts its action."""
-        legal = self._situations.legality(self._summary(latent)).gather(1, action[:, None]).squeeze(1)
+        legal = self._situations.legality(self.summary(latent)).gather(1, action[:, None]).squeeze(1)
         return legal if self.precedents is None else self.precedents.accepts(legal, self.rows(latent), action)
 
     def rows(self, latent: Latent) -> Tensor:
@@ -309,9 +259,9 @@ class WorldModel:
     @torch.inference_mode()
     def behaviour(self, latent: Latent) -> Tensor:
         """Return (b, a) probabilities of what recorded behaviour does next."""
-        return self._situations.behaviour(self._summary(latent))
+        return self._situations.behaviour(self.summary(latent))
 
-    def _summary(self, latent: Latent) -> Tensor:
+    def summary(self, latent: Latent) -> Tensor:
         """Return the summaries (b, 2 d) of latents, all of which are made of known values' latents; those of the
         last latent are kept, since legality and behaviour are mostly asked together."""
         last, summary = self._summarised
@@ -319,23 +269,6 @@ class WorldModel:
             summary = self._situations.summary(self.rows(latent))
             self._summarised = latent, summary
         return summary
-
-    @torch.inference_mode()
-    def marginals(self, latent: Latent, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return outcome probs (b, k), per-outcome value probs (b, k, q, v) and pooled features (b, f)."""
-        context = self.context(latent.z, action)
-        change = self.network.predictor.change(context, self.words.outcomes[action])
-        probs = self.choices(context, action).softmax(-1).mean(0)
-        read = value_logits(change.latent, self._candidates, self._mask).exp()
-        gate = change.gate.sigmoid().unsqueeze(-1)
-        place = self._moving.now(latent.codes[:, self._dynamic_slots])
-        now = torch.nn.functional.one_hot(place, read.shape[-1])
-        values = (1 - gate) * now.unsqueeze(1) + gate * read
-        if self.precedents is not None:
-            known = self.precedents.of_pairs(self.rows(latent), action)
-            legal = self._accepts(latent, action)[:, None, None, None]
-            probs, values = known.probs(probs), legal * known.marginals(values, place) + (1 - legal) * now.unsqueeze(1)
-        return probs, values, context.pooled
 
     # --- questions ---------------------------------------------------------------------------------------------
 

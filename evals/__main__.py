@@ -77,12 +77,40 @@ def _parser() -> argparse.ArgumentParser:
     suite.add_argument("--baselines", nargs="*", default=NAMES)
     suite.add_argument("--starts", type=int, default=2)
     suite.set_defaults(run=_suite)
+    _questions_of_truth(kinds, shared)
     return parser
 
 
-def _world_options(parser: argparse.ArgumentParser) -> None:
+def _questions_of_truth(kinds: Any, shared: argparse.ArgumentParser) -> None:
+    """Add the evaluations that compare what is imagined with a world's known truth."""
+    judged = kinds.add_parser("what-if", parents=[shared], help="interventions, plans, controls, rollouts and flips")
+    _world_options(judged, 60_000)
+    judged.add_argument("--planner", default="best-first")
+    judged.add_argument("--parts", nargs="+", default=None, help="leave some of the parts out")
+    judged.set_defaults(run=_what_if)
+    rules = kinds.add_parser("rule-shift", parents=[shared], help="rules as text: variants never seen")
+    _world_options(rules, 40_000)
+    rules.add_argument("--tests", type=int, default=2_000)
+    rules.set_defaults(run=_rule_shift)
+    hidden = kinds.add_parser("confounding", parents=[shared], help="answers from confounded records")
+    _world_options(hidden, 8_000)
+    hidden.add_argument("--strength", type=float, default=0.9)
+    hidden.set_defaults(run=_confounding)
+    inside = kinds.add_parser("inside", parents=[shared], help="agents trained in the imagined world")
+    _world_options(inside)
+    inside.set_defaults(run=_inside)
+    search = kinds.add_parser("search-scaling", parents=[shared], help="plan success against simulations and horizon")
+    _world_options(search, 60_000)
+    search.add_argument("--cases", type=int, default=4)
+    search.add_argument("--runs", type=int, default=3)
+    search.add_argument("--simulations", type=int, nargs="+", default=[1, 10, 30, 100, 300, 1_000, 3_000, 10_000])
+    search.add_argument("--horizons", type=int, nargs="+", default=[1, 2, 4, 6, 8, 12, 20])
+    search.set_defaults(run=_search_scaling, seeds=[0])
+
+
+def _world_options(parser: argparse.ArgumentParser, transitions: int = 20_000) -> None:
     parser.add_argument("--world", default="contract-approval")
-    parser.add_argument("--transitions", type=int, default=20_000, help="recorded steps to learn from")
+    parser.add_argument("--transitions", type=int, default=transitions, help="recorded steps to learn from")
 
 
 def _contract(options: argparse.Namespace) -> dict[str, Any]:
@@ -137,6 +165,66 @@ def _suite(options: argparse.Namespace) -> dict[str, Any]:
         models=options.models,
         progress=_say,
     )
+
+
+def _what_if(options: argparse.Namespace) -> dict[str, Any]:
+    from wmagent.evals.what_if import PARTS, Settings
+    from wmagent.evals.what_if_seeds import run
+
+    settings = Settings(
+        transitions=options.transitions,
+        preset=options.preset,
+        text=options.text,
+        planner=options.planner,
+        parts=tuple(options.parts or PARTS),
+    )
+    return run(options.world, options.seeds, settings, options.models, _say)
+
+
+def _rule_shift(options: argparse.Namespace) -> dict[str, Any]:
+    from wmagent.evals.rule_shift import run
+
+    per_seed = [
+        run(options.world, seed, options.transitions, options.tests, options.preset, options.text, _say)
+        for seed in options.seeds
+    ]
+    return {"eval": "rule-shift", "world": options.world, "seeds": options.seeds, "per_seed": per_seed}
+
+
+def _confounding(options: argparse.Namespace) -> dict[str, Any]:
+    import wmagent.worlds as worlds
+    from wmagent import WorldModel
+    from wmagent.evals.confounding import confounding
+
+    def learn(rows: Sequence[Any], seed: int) -> Any:
+        return WorldModel.learn(rows, preset=options.preset, seed=seed, text=options.text)
+
+    world = worlds.load(options.world)
+    found = confounding(world, learn, options.seeds, options.transitions, options.strength)
+    return {"eval": "confounding", **found}
+
+
+def _inside(options: argparse.Namespace) -> dict[str, Any]:
+    from wmagent.evals.inside import Settings, run
+
+    settings = Settings(options.world, options.transitions, options.preset, options.text)
+    return run(options.seeds, settings, options.models, _say)
+
+
+def _search_scaling(options: argparse.Namespace) -> dict[str, Any]:
+    from wmagent.evals.search_scaling import Settings, run
+
+    settings = Settings(
+        world=options.world,
+        transitions=options.transitions,
+        preset=options.preset,
+        text=options.text,
+        cases=options.cases,
+        runs=options.runs,
+        simulations=tuple(options.simulations),
+        horizons=tuple(options.horizons),
+    )
+    return run(options.seeds, settings, options.models, _say)
 
 
 def _say(text: str) -> None:

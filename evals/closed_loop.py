@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,6 +36,7 @@ class Replanning:
     seed: int = 0
     budget: Budget | None = None
     parts: int = 5  # of the deadline
+    prices: Mapping[str, float] = field(default_factory=dict)  # of the objective, such as risk_weight
     decisions: int = 0
     refusals: int = 0
     imagined: int = 0
@@ -79,7 +80,8 @@ class Replanning:
         self.decisions += 1
         start = self.observe(facts)
         goal = self.goal if math.isinf(left) else replace(self.goal, deadline=left)
-        search = self.planner.plan(self.dynamics, start, objective_for(goal), seed=self.seed, budget=self.budget)
+        objective = objective_for(goal, **self.prices)
+        search = self.planner.plan(self.dynamics, start, objective, seed=self.seed, budget=self.budget)
         self.imagined += search.imagined
         self.milliseconds += search.milliseconds
         planned = [c.actions[0] for c in search.candidates if c.actions and c.probability > 1e-6]

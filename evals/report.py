@@ -1,4 +1,4 @@
-"""Results as Markdown tables and pictures. Knows result dicts; draws with matplotlib, loaded only when drawing."""
+"""Results as files: JSON, Markdown tables, pictures. Knows result dicts, and no model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wmagent.evals import plots as pictures
 from wmagent.evals.measure import write_json, write_text
 
 SCORES = ("exact", "exact_changed", "exact_unchanged", "changed_f1", "ece", "ece_on_changes")
@@ -14,16 +15,11 @@ SCORES = ("exact", "exact_changed", "exact_unchanged", "changed_f1", "ece", "ece
 def write(name: str, result: dict[str, object], command: str, folder: Path, plots: bool = True) -> list[Path]:
     """Write <name>.json, <name>.md and pictures into a folder; returns the paths written."""
     written = [write_json(folder / f"{name}.json", {"command": command, **result})]
-    text = {
-        "contract": contract_markdown,
-        "transitions": transitions_markdown,
-        "suite": suite_markdown,
-    }.get(str(result.get("eval", "")), plain_markdown)
+    kind = str(result.get("eval", ""))
+    text = _MARKDOWN.get(kind, plain_markdown)
     written.append(write_text(folder / f"{name}.md", f"# {name}\n\n`{command}`\n\n{text(result)}\n"))
-    if plots and result.get("eval") == "contract":
-        written.append(contract_plot(result, folder / f"{name}.png"))
-    if plots and result.get("eval") == "transitions":
-        written.append(transitions_plot(result, folder / f"{name}.png"))
+    if plots and kind in PLOTS:
+        written.append(PLOTS[kind](result, folder / f"{name}.png"))
     return written
 
 
@@ -84,64 +80,90 @@ _SUITE = ("model", "control", "planner", "success", "relative", "interval", "ima
 def plain_markdown(result: Mapping[str, Any]) -> str:
     """Return the scalars of any result as a table, and its notes."""
     rows = [(key, value) for key, value in result.items() if isinstance(value, int | float | str)]
-    notes = "\n".join(f"- {note}" for note in result.get("notes", []))
-    return f"{table(('measure', 'value'), rows)}\n\n{notes}".rstrip()
+    return f"{table(('measure', 'value'), rows)}\n\n{_noted(result)}".rstrip()
 
 
-def contract_plot(result: Mapping[str, Any], path: Path) -> Path:
-    """Draw imagined against true goal probabilities, calibration of facts, and plan success per control."""
-    figure, axes = _figure(3)
-    for seed in result["per_seed"]:
-        said, truth = zip(*seed["goals"]["points"], strict=True)
-        axes[0].plot(truth, said, ".", markersize=4, alpha=0.5, label=f"seed {seed['seed']}")
-        curve = seed["outcomes"]["calibration"]["uniform"]["curve"]
-        axes[1].plot([c[0] for c in curve], [c[1] for c in curve], "o-", markersize=3)
-    for axis, labels in zip(
-        axes[:2], (("true P(goal)", "imagined P(goal)"), ("said P(fact)", "true P(fact)")), strict=True
-    ):
-        axis.plot([0, 1], [0, 1], color="0.6", linewidth=0.8)
-        axis.set(xlabel=labels[0], ylabel=labels[1])
-    axes[0].legend(frameon=False)
-    wanted = "success / optimal, replanned, tight goals, a refusal ends it, "
-    loop = {name.removeprefix(wanted): row for name, row in result["summary"].items() if name.startswith(wanted)}
-    axes[2].barh(list(loop), [row["mean"] for row in loop.values()], color="0.4")
-    axes[2].set(xlabel="success / optimal: tight goals, a refusal ends it", xlim=(0, 1.05))
-    axes[2].invert_yaxis()
-    return _save(figure, path)
+def search_scaling_markdown(result: Mapping[str, Any]) -> str:
+    """Return one table per axis, with a column per arm, floor and ceiling beside, and the notes."""
+    parts = []
+    for axis, lines in result["summary"].items():
+        points = [point for point, _ in next(iter(lines.values()))]
+        rows = [[point, *(line[place][1] for line in lines.values())] for place, point in enumerate(points)]
+        parts.append(table((axis, *lines), rows))
+    head = ("arm", "axis", "point", "relative", "95 % interval", "imagined", "decisions")
+    keys = ("arm", "axis", "point", "relative", "relative_interval", "imagined", "decisions")
+    parts.append(table(head, [[row.get(key) for key in keys] for row in result["rows"]]))
+    parts.append(table(("setting", "value"), list(result["settings"].items())))
+    return "\n\n".join([*parts, _noted(result)])
 
 
-def transitions_plot(result: Mapping[str, Any], path: Path) -> Path:
-    """Draw exactness against training size for the model and its floors."""
-    figure, axes = _figure(1)
-    lines: dict[str, list[tuple[int, float]]] = {}
-    for run in result["runs"]:
-        lines.setdefault("wmagent", []).append((run["n_train"], run["exact"]))
-        for name, floor in run["floors"].items():
-            lines.setdefault(name, []).append((run["n_train"], floor["exact"]))
-    for name, points in lines.items():
-        sizes = sorted({n for n, _ in points})
-        means = [sum(e for n, e in points if n == s) / sum(n == s for n, _ in points) for s in sizes]
-        axes[0].plot(sizes, means, "o-", label=name.replace("_", " "))
-    axes[0].set(xlabel="training transitions", ylabel="exact next states", xscale="log", ylim=(0, 1.02))
-    axes[0].legend(frameon=False)
-    return _save(figure, path)
+def what_if_markdown(result: Mapping[str, Any]) -> str:
+    """Return the tables of a what-if evaluation: of every seed, after the summary where there are several."""
+    parts = []
+    if "per_seed" in result:
+        rows = [[name, row["mean"], row["per_seed"]] for name, row in result["summary"].items()]
+        parts.append(table(("measure", "mean", "per seed"), rows))
+    for seed in result.get("per_seed", [result]):
+        parts.append(f"## {seed['world']}, seed {seed['seed']} ({seed['truth']})")
+        parts += [tables(seed[part]) for part, tables in _WHAT_IF.items() if part in seed]
+    return "\n\n".join([*parts, _noted(result.get("per_seed", [result])[0])])
 
 
-def _figure(count: int) -> tuple[Any, list[Any]]:
-    import matplotlib
+def _interventions(found: Mapping[str, Any]) -> str:
+    names = ("n", "answered", "refused", "mae", "mae_interval", "worst", "coverage", "width", "large_errors", "caught")
+    names += ("needless", "mae_of_the_mean")
+    rows = [["forced, " + support, row["n"], row["mae"]] for support, row in found["by_support"].items()]
+    rows += [["baseline: " + name, row["n"], row["mae"]] for name, row in found["baselines"].items()]
+    numbers = table(("interventions", "value"), [[name, found.get(name)] for name in names])
+    return f"{numbers}\n\n{table(('which', 'n', 'MAE'), rows)}"
 
-    matplotlib.use("Agg", force=False)
-    from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, count, figsize=(4.6 * count, 3.8), squeeze=False)
-    return figure, list(axes[0])
+def _plans(found: Mapping[str, Any]) -> str:
+    keys = ("success", "relative", "relative_interval", "reached", "refused", "lost_per_unseen")
+    return table(("plans", *keys), [[name, *(row.get(key) for key in keys)] for name, row in found.items()])
 
 
-def _save(figure: Any, path: Path) -> Path:
-    from matplotlib import pyplot
+def _controls(found: Mapping[str, Any]) -> str:
+    parts = [_plans({f"{way}: {mode}": row for mode, row in found[way].items()}) for way in ("firm", "free")]
+    return "\n\n".join([*parts, f"Points over shuffled (firm): {shown(found['points_over_shuffled'])}"])
 
-    figure.tight_layout()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
-    pyplot.close(figure)
-    return path
+
+def _rollouts(found: Mapping[str, Any]) -> str:
+    keys = ("accuracy", "accuracy_interval", "accuracy_changed", "distance")
+    rows = [
+        [name, k, *(row.get(key) for key in keys)]
+        for name, steps in found.items()
+        if isinstance(steps, Mapping)
+        for k, row in steps.items()
+    ]
+    return table(("rollouts", "k", *keys), rows)
+
+
+def _flips(found: Mapping[str, Any]) -> str:
+    return table(("flips", "value"), list(found.items()))
+
+
+def _noted(result: Mapping[str, Any]) -> str:
+    return "\n".join(f"- {note}" for note in result.get("notes", []))
+
+
+_WHAT_IF = {
+    "interventions": _interventions,
+    "plans": _plans,
+    "controls": _controls,
+    "rollouts": _rollouts,
+    "flips": _flips,
+}
+_MARKDOWN = {
+    "contract": contract_markdown,
+    "transitions": transitions_markdown,
+    "suite": suite_markdown,
+    "search-scaling": search_scaling_markdown,
+    "what-if": what_if_markdown,
+}
+PLOTS = {
+    "contract": pictures.contract_plot,
+    "transitions": pictures.transitions_plot,
+    "search-scaling": pictures.search_scaling_plot,
+    "what-if": pictures.what_if_plot,
+}

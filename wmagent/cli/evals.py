@@ -11,7 +11,7 @@ import typer
 
 from wmagent.cli.output import AsJson, Seed, command, messages, note, show, show_json
 from wmagent.cli.progress import learning_bar
-from wmagent.errors import MOST_SEED
+from wmagent.errors import MOST_SEED, InputError, unknown
 
 app = typer.Typer(help="Measure models and planners beside floors, ceilings and controls.", no_args_is_help=True)
 
@@ -120,6 +120,98 @@ def suite(
     _answer("suite", result, out, as_json)
 
 
+@app.command("what-if")
+@command
+def what_if(
+    world: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="A shipped world, or a definition file (.yaml, .yml, .json).")
+    ],
+    seeds: Annotated[
+        list[int] | None, typer.Option("--seed", min=0, max=MOST_SEED, help="Repeat for several; without it 0.")
+    ] = None,
+    transitions: Annotated[
+        int, typer.Option("--transitions", "-n", min=100, help="Recorded steps to learn from.")
+    ] = 60_000,
+    parts: Annotated[
+        list[str] | None,
+        typer.Option("--part", help="interventions, plans, controls, rollouts or flips; repeat; without it all."),
+    ] = None,
+    planner: Annotated[str, typer.Option(help="Which planner's plans are judged.")] = "best-first",
+    preset: Annotated[str, typer.Option(help="Size and patience: tiny, small or base.")] = "small",
+    text: Annotated[str, typer.Option(help="Word meanings from: auto, minilm, learned, or a model folder.")] = "auto",
+    models: Models = None,
+    out: Results = None,
+    as_json: AsJson = False,
+) -> None:
+    """Learn a world and compare every kind of what-if with its truth: errors, coverage, refusals, plans, controls.
+
+    With one seed the answer is one object; with several it holds them under per_seed, and a summary with means.
+
+    Examples:
+
+        wmagent eval what-if --world contract-approval --seed 0 --json
+
+        wmagent eval what-if --world my-workflow.yaml --seed 0 --part interventions --part plans --json
+
+        wmagent eval what-if --world it-incident --seed 0 --seed 1 --seed 2 --models kept -o results
+    """
+    from wmagent.evals.what_if import PARTS, Settings
+    from wmagent.evals.what_if_seeds import run, summary
+
+    chosen = tuple(dict.fromkeys(parts or PARTS))
+    for part in chosen:
+        if part not in PARTS:
+            raise unknown("part", part, PARTS)
+    _usable(world, planner, preset, models, out)
+    settings = Settings(transitions=transitions, preset=preset, text=text, planner=planner, parts=chosen)
+    result = run(world, tuple(dict.fromkeys(seeds or (0,))), settings, models, note)
+    _answer("what-if", result, out, as_json, summary(result.get("per_seed", [result])))
+
+
+@app.command("search-scaling")
+@command
+def search_scaling(
+    world: Annotated[str, typer.Option(help="A world: a shipped name or a file.")] = "contract-approval",
+    seeds: Annotated[
+        list[int] | None, typer.Option("--seed", min=0, max=MOST_SEED, help="Repeat for several; without it 0.")
+    ] = None,
+    transitions: Annotated[
+        int, typer.Option("--transitions", "-n", min=100, help="Recorded steps to learn from.")
+    ] = 60_000,
+    preset: Annotated[str, typer.Option(help="Size and patience: tiny, small or base.")] = "small",
+    models: Models = None,
+    out: Results = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure true plan success against simulations and horizon: a good and a weak model, bold and pessimistic.
+
+    Examples:
+
+        wmagent eval search-scaling --seed 0 --json
+
+        wmagent eval search-scaling --world purchase-to-pay --models kept -o results
+    """
+    from wmagent.evals.search_scaling import Settings, by_point, run
+
+    _usable(world, "best-first", preset, models, out)
+    settings = Settings(world=world, transitions=transitions, preset=preset)
+    result = run(seeds or (0,), settings, models, note)
+    _answer("search-scaling", result, out, as_json, by_point(result))
+
+
+def _usable(world: str, planner: str, preset: str, *folders: Path | None) -> None:
+    """Refuse what cannot be used before minutes are spent on learning: names, a broken definition, files as folders."""
+    import wmagent.worlds as worlds
+    from wmagent.model.config import preset as sizes
+
+    worlds.load(world)
+    _known(planner)
+    sizes(preset)
+    for folder in folders:
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file; results and models are kept in a folder, choose another name")
+
+
 def _known(*names: str) -> None:
     """Refuse unknown planners before minutes are spent on learning what they plan with."""
     from wmagent.planning import planner
@@ -128,8 +220,10 @@ def _known(*names: str) -> None:
         planner(name)
 
 
-def _answer(name: str, result: dict[str, object], out: Path | None, as_json: bool) -> None:
-    """Show the result, and write its files where a folder is given."""
+def _answer(
+    name: str, result: dict[str, object], out: Path | None, as_json: bool, view: Mapping[str, object] | None = None
+) -> None:
+    """Show the result (people: `view`, by default its summary), and write its files where a folder is given."""
     if out is not None:
         from wmagent.evals.report import write
 
@@ -140,5 +234,5 @@ def _answer(name: str, result: dict[str, object], out: Path | None, as_json: boo
         return
     from wmagent.cli.tables import scores_view
 
-    summary = result.get("summary")
+    summary = view or result.get("summary")
     show(scores_view({"measure": summary} if isinstance(summary, Mapping) else result))

@@ -51,20 +51,22 @@ NOTES = (
 class Settings:
     """How much is learned from and asked.
 
-    `floor_questions` of the questions are asked of baselines, too; `cases` are (start, goal) pairs for plans, each
-    simulated `runs` times; `simulations` is what one decision may imagine; `parts` may leave some of PARTS out; above
-    `max_states` reachable states the truth is sampled.
+    `floor_questions` of the questions are asked of baselines, too. `cases` are (start, goal) pairs for plans, each
+    simulated `runs` times; the first `control_cases` of them `control_runs` times under each control. `simulations` is
+    what one decision may imagine. `parts` may leave some of PARTS out. Above `max_states` reachable states the truth is
+    sampled.
     """
 
     transitions: int = 60_000
     preset: str = "small"
     text: str = "auto"
     planner: str = "best-first"
-    questions: int = 120
-    floor_questions: int = 40
+    questions: int = 100
+    floor_questions: int = 30
     cases: int = 8
     runs: int = 8
-    control_runs: int = 3
+    control_cases: int = 6
+    control_runs: int = 2
     simulations: int = 1_000
     courses: int = 60
     flips: int = 400
@@ -148,7 +150,7 @@ class _Judged:
 
     def _plans(self) -> dict[str, Any]:
         cases, runs = self._cases(), self.settings.runs
-        found = {"world model": self._free(self.model, runs)}
+        found = {"world model": self._judge(self._replanning(self.model), cases, runs)}
         for name in ("tabular_mdp", "successor_representation"):
             fitted = baseline(name).fit(self.training, self.seed)
             found[name] = self._judge(self._own(fitted), cases, runs)
@@ -161,10 +163,11 @@ class _Judged:
         reference = self.model.observe([row.before.facts for row in sample])
         runs = self.settings.control_runs
         found: dict[str, Any] = {"firm": {}, "free": {}}
+        cases = self._cases()[: self.settings.control_cases]
         for mode in MODES:
-            dynamics = Controlled(self.model, mode, self.seed, reference)  # type: ignore[arg-type]
-            found["firm"][mode] = self._judge(self._replanning(dynamics, firm=True), self._cases(), runs)
-            found["free"][mode] = self._free(dynamics, runs)
+            planned = self._replanning(Controlled(self.model, mode, self.seed, reference))  # type: ignore[arg-type]
+            found["firm"][mode] = self._judge(lambda *case, planned=planned: Firm(planned(*case)), cases, runs)
+            found["free"][mode] = self._judge(planned, cases, runs)
         real, shuffled = (found["firm"][mode]["success"] for mode in ("real", "shuffled"))
         found["points_over_shuffled"] = 100 * (real - shuffled)
         return found
@@ -199,19 +202,18 @@ class _Judged:
     def _known(self, facts: Facts) -> bool:
         return key_of(facts) in self.recorded
 
-    def _free(self, dynamics: Dynamics, runs: int) -> dict[str, Any]:
-        return self._judge(self._replanning(dynamics, firm=False), self._cases(), runs)
-
-    def _replanning(self, dynamics: Dynamics, firm: bool) -> Make:
+    def _replanning(self, dynamics: Dynamics) -> Callable[[Facts, Goal], Replanning]:
+        """Return the policies that plan anew at every step; asked again for a goal, with what was decided already."""
         from wmagent.planning import planner
 
         search, budget = planner(self.settings.planner), Budget(self.settings.simulations)
+        known: dict[Goal, Replanning] = {}
 
-        def make(start: Facts, goal: Goal) -> Policy:
-            policy = Replanning(
-                dynamics, self.model.observe, search, goal, self.world.legal, self.seed, budget, parts=60
-            )
-            return Firm(policy) if firm else policy
+        def make(start: Facts, goal: Goal) -> Replanning:
+            if goal not in known:
+                observe, legal = self.model.observe, self.world.legal
+                known[goal] = Replanning(dynamics, observe, search, goal, legal, self.seed, budget, parts=60)
+            return known[goal]
 
         return make
 

@@ -140,11 +140,12 @@ class Controlled:
             for outcome, changes in enumerate(habit.changes):
                 for slot, code, vector in changes:
                     codes[rows, outcome, slot] = code
-                    z[rows, outcome, slot] = vector
+                    if z.shape[2] == codes.shape[2]:
+                        z[rows, outcome, slot] = vector
         cost = torch.tensor([habit.cost for habit in found], device=device)
         return Prediction(
             probs=probs,
-            next=Latent(z.flatten(0, 1), codes.flatten(0, 1)),
+            next=self._latent(z.flatten(0, 1), codes.flatten(0, 1)),
             head_probs=probs[None],
             legal=torch.full((b,), ALLOWED, device=device),
             done=done,
@@ -152,6 +153,11 @@ class Controlled:
             cost=cost,
             surprise=torch.zeros(b, device=device),
         )
+
+    def _latent(self, z: Tensor, codes: Tensor) -> Latent:
+        """Return the latent of codes, by the dynamics itself where it can (its z may leave facts out)."""
+        make = getattr(self.dynamics, "latent", None)
+        return make(codes) if callable(make) else Latent(z, codes)
 
 
 def _uniform(prediction: Prediction) -> Prediction:

@@ -43,6 +43,7 @@ def _habit(states: Latent, prediction: Prediction) -> Habit:
     b, k = prediction.probs.shape
     after = prediction.next.codes.view(b, k, -1)
     differs = after != states.codes[:, None, :]
+    own = prediction.next.z.shape[1] == after.shape[2]  # else codes name facts that z leaves out; see `Controlled`
     weight: dict[tuple[tuple[int, int], ...], float] = {}
     done: dict[tuple[tuple[int, int], ...], float] = {}
     hours: dict[tuple[tuple[int, int], ...], Tensor] = {}
@@ -52,7 +53,7 @@ def _habit(states: Latent, prediction: Prediction) -> Habit:
         slots = differs[row, outcome].nonzero()[:, 0].tolist()
         key = tuple((slot, int(after[row, outcome, slot])) for slot in slots)
         for pair in key:
-            vectors.setdefault(pair, prediction.next.z[row * k + outcome, pair[0]])
+            vectors.setdefault(pair, prediction.next.z[row * k + outcome, pair[0]] if own else prediction.next.z[0, 0])
         weight[key] = weight.get(key, 0.0) + share
         done[key] = done.get(key, 0.0) + share * float(prediction.done[row, outcome])
         spread = share * prediction.duration_probs[row, outcome].float()

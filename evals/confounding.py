@@ -14,7 +14,7 @@ from wmagent.agent.record import Record, RememberingModel, recorded
 from wmagent.agent.warrant import default_gamma, warrant
 from wmagent.domain.types import Action, Facts, Goal, Transition
 from wmagent.domain.warrant import Warrant
-from wmagent.evals.metrics import bootstrap, coverage
+from wmagent.evals.metrics import bootstrap, bootstrap_weights, coverage
 from wmagent.planning.behaviour_value import following
 from wmagent.worlds.behaviour import Lead, experience
 from wmagent.worlds.confounding import confounded, confounder, leading, logged
@@ -22,7 +22,20 @@ from wmagent.worlds.restricting import restricted
 from wmagent.worlds.workflow import WorkflowWorld
 
 Learn = Callable[[Sequence[Transition], int], RememberingModel]
-CASES, LENGTH = 1_000, 12  # cases simulated per question, and rows of a usual one
+CASES, LENGTH, RESAMPLES = 1_000, 12, 2_000  # cases simulated per question, rows of a usual one, resamples
+ANSWERS = ("imagined", "doubly_robust", "inverse_propensity", "naive")
+BOUNDS = {"default": "bounds", "gamma 1": "interval", "manski": "manski"}
+
+NOTES = (
+    "logged: the urgency that sways decisions and outcomes is recorded; the question leaves it out, so it is averaged "
+    "over. imagined is the answer (outcome regression over the logged facts), doubly robust and inverse propensity "
+    "stand beside, naive is the floor.",
+    "unlogged: the urgency is not recorded. Bounds at the default gamma are the answer; gamma 1 (no unlogged cause) is "
+    "the floor that should miss, Manski's bounds, which assume nothing, the ceiling of width.",
+    "truth: a simulated randomised experiment; recorded behaviour sees the urgency and what was tried before, which no "
+    "policy of visible facts does, so the world's exact counterfactuals do not answer this question.",
+    "Decision strength 0 is the control: there nothing confounds, and naive and adjusted answers should agree.",
+)
 
 
 @dataclass(frozen=True)
@@ -48,19 +61,23 @@ def confounding(
 ) -> dict[str, Any]:
     """Return how answers fare when `strength` of the recorded decisions follow an urgency that also sways outcomes.
 
-    `logged`: mean absolute errors of the adjusted and the naive answer (must: at most half). `unlogged`: share of the
+    `logged`: mean absolute errors of the answer and the naive one (must: at most half). `unlogged`: share of the
     questions whose bounds at the default gamma hold the truth (must: .90), their width beside Manski's, and the control
     of gamma 1, which should miss. `learn` makes a world model of rows and a seed. JSON-ready.
     """
     runs = [_run(world, learn, seed, transitions, strength, starts, cases) for seed in seeds]
+    known = _errors([point for run in runs for point in run["logged"]])
+    hidden = _bounded([point for run in runs for point in run["unlogged"]])
     return {
         "world": world.name,
         "strength": strength,
         "transitions": transitions,
         "seeds": list(seeds),
         "n": sum(run["n"] for run in runs),
-        "logged": _errors([point for run in runs for point in run["logged"]]),
-        "unlogged": _bounded([point for run in runs for point in run["unlogged"]]),
+        "truth_error": float(np.mean([run["truth_error"] for run in runs])),
+        **_headline(known, hidden),
+        "logged": known,
+        "unlogged": hidden,
         "per_seed": [
             {
                 "seed": run["seed"],
@@ -71,6 +88,7 @@ def confounding(
             }
             for run in runs
         ],
+        "notes": list(NOTES),
         "points": [{key: run[key] for key in ("seed", "logged", "unlogged")} for run in runs],
     }
 
@@ -150,6 +168,7 @@ def _answers(
 def _point(question: Question, said: Warrant) -> dict[str, Any]:
     """Return one question's numbers; those that were refused are None."""
     point: dict[str, Any] = {
+        "start": "; ".join(f"{name}: {value}" for name, value in question.start.items()),
         "action": question.action.label(),
         "goal": question.goal.words,
         "truth": question.truth,
@@ -157,8 +176,8 @@ def _point(question: Question, said: Warrant) -> dict[str, Any]:
         "n": said.n,
         "taken": said.taken,
         "imagined": said.imagined,
-        "adjusted": said.doubly_robust.value if said.doubly_robust else None,
-        "interval": said.doubly_robust.interval if said.doubly_robust else None,
+        "interval": said.interval,
+        "doubly_robust": said.doubly_robust.value if said.doubly_robust else None,
         "inverse_propensity": said.inverse_propensity.value if said.inverse_propensity else None,
         "naive": said.naive.value if said.naive else None,
     }
@@ -168,15 +187,22 @@ def _point(question: Question, said: Warrant) -> dict[str, Any]:
 
 
 def _errors(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return mean absolute errors with 95 % bootstrap intervals, over the questions that got numbers."""
-    given = [point for point in points if point["adjusted"] is not None]
+    """Return mean absolute errors with 95 % bootstrap intervals (by start), over the questions that got numbers."""
+    given = [point for point in points if point["interval"] is not None]
     result: dict[str, Any] = {"n": len(given), "refused": len(points) - len(given)}
     if not given:
         return result
-    for name in ("adjusted", "inverse_propensity", "imagined", "naive"):
-        errors = [abs(point[name] - point["truth"]) for point in given]
-        result[name] = {"mae": float(np.mean(errors)), "interval": bootstrap(errors)}
-    result["ratio"] = result["adjusted"]["mae"] / result["naive"]["mae"]
+    errors = {name: np.array([abs(point[name] - point["truth"]) for point in given]) for name in ANSWERS}
+    starts = [point["start"] for point in given]
+    weights = bootstrap_weights(starts, RESAMPLES, 0)
+    for name in ANSWERS:
+        ratios = weights @ errors[name] / np.maximum(weights @ errors["naive"], 1e-12)
+        result[name] = {
+            "mae": float(errors[name].mean()),
+            "interval": bootstrap(errors[name].tolist(), starts),
+            "of_naive": float(errors[name].mean() / max(errors["naive"].mean(), 1e-12)),
+            "of_naive_interval": np.quantile(ratios, (0.025, 0.975)).tolist(),
+        }
     result["coverage"] = coverage([point["interval"] for point in given], [point["truth"] for point in given])
     return result
 
@@ -187,15 +213,39 @@ def _bounded(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {"n": len(given), "refused": len(points) - len(given)}
     if not given:
         return result
+    starts = [point["start"] for point in given]
     result["gamma"] = float(np.median([point["gamma"] for point in given]))
-    for name, column in (("default", "bounds"), ("gamma_1", "interval"), ("manski", "manski")):
+    for name, column in BOUNDS.items():
         held = [float(point[column][0] <= point["truth"] <= point[column][1]) for point in given]
         width = float(np.mean([point[column][1] - point[column][0] for point in given]))
-        result[name] = {"contains": float(np.mean(held)), "interval": bootstrap(held), "width": width}
-    result["error"] = {
-        name: float(np.mean([abs(p[name] - p["truth"]) for p in given])) for name in ("adjusted", "naive")
-    }
+        result[name] = {"contains": float(np.mean(held)), "interval": bootstrap(held, starts), "width": width}
+    for name in ("imagined", "naive"):
+        result[f"error, {name}"] = float(np.mean([abs(point[name] - point["truth"]) for point in given]))
     return result
+
+
+def _headline(known: Mapping[str, Any], hidden: Mapping[str, Any]) -> dict[str, str]:
+    """Return the main numbers in words, for tables."""
+    found = {}
+    for name in ANSWERS if "naive" in known else ():
+        row, of = known[name], known[name]["of_naive"]
+        found[f"logged: error, {name.replace('_', ' ')}"] = (
+            f"{row['mae']:.3f} ({_ends(row['interval'])}), {of:.2f} of naive ({_ends(row['of_naive_interval'])}), "
+            f"n {known['n']}, refused {known['refused']}"
+        )
+    if "coverage" in known:
+        found["logged: share of intervals (90 %) that hold the truth"] = f"{known['coverage']:.2f}"
+    for name in BOUNDS if "gamma" in hidden else ():
+        row = hidden[name]
+        found[f"unlogged: bounds hold the truth, {name}"] = (
+            f"{row['contains']:.2f} ({_ends(row['interval'])}), width {row['width']:.2f}, n {hidden['n']}, "
+            f"refused {hidden['refused']}"
+        )
+    return found
+
+
+def _ends(interval: Sequence[float]) -> str:
+    return f"{interval[0]:.2f} … {interval[1]:.2f}"
 
 
 def _begun(lead: Lead, action: Action) -> Lead:

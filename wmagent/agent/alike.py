@@ -77,11 +77,11 @@ def alike(
 
 def _codes(model: RememberingModel, record: Record, facts: Facts, average_over: Collection[str]) -> torch.Tensor:
     """Return the codes (s,) asked about; facts that are averaged over get their most frequent recorded code."""
-    usual = record.states[torch.from_numpy(record.state)].mode(0).values
-    usual_facts = model.read(model.latent(usual[None]))[0]
-    given = {key: value for key, value in usual_facts.items() if key in set(average_over)} | {
-        key: value for key, value in facts.items() if key not in set(average_over)
-    }
+    given = {key: value for key, value in facts.items() if key not in set(average_over)}
+    if average_over:
+        usual = record.states[torch.from_numpy(record.state)].mode(0).values
+        known = model.read(model.latent(usual[None]))[0]
+        given |= {key: value for key, value in known.items() if key in set(average_over)}
     return model.observe(given).codes[0]
 
 

@@ -3,7 +3,7 @@ Knows the Dynamics protocol only; must not know any concrete model, world or pla
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal, get_args
 
@@ -156,8 +156,8 @@ class Controlled:
 
     def _latent(self, z: Tensor, codes: Tensor) -> Latent:
         """Return the latent of codes, by the dynamics itself where it can (its z may leave facts out)."""
-        make = getattr(self.dynamics, "latent", None)
-        return make(codes) if callable(make) else Latent(z, codes)
+        make: Callable[[Tensor], Latent] | None = getattr(self.dynamics, "latent", None)
+        return Latent(z, codes) if make is None else make(codes)
 
 
 def _uniform(prediction: Prediction) -> Prediction:

@@ -100,17 +100,17 @@ def test_where_the_action_is_hardly_chosen_the_prediction_answers_alone() -> Non
     errors: dict[float, list[float]] = {0.0: [], 0.1: []}
     for seed in range(200):
         rng = np.random.default_rng(seed)
-        x = rng.integers(2, size=200)
+        x = rng.permutation(200) % 2
         taken = (rng.random(200) < chance[x]).astype(float)
         outcome = (rng.random(200) < np.array([0.5, 0.8])[x]).astype(float)
         predicted = np.array([0.55, 0.7])[x]  # about right where nothing was seen, wrong where much was
         found = Decisions(taken, outcome, chance[x], predicted, np.ones(200), np.arange(200))
-        for overlap, list_ in errors.items():
-            list_.append(doubly_robust(found, overlap=overlap).value - 0.65)
-    spread = {overlap: float(np.mean(np.square(list_))) for overlap, list_ in errors.items()}
+        assert weighted_share(found) == 0.5
+        for overlap, missed in errors.items():
+            missed.append(doubly_robust(found, overlap=overlap).value - 0.65)
+    spread = {overlap: float(np.mean(np.square(missed))) for overlap, missed in errors.items()}
     assert spread[0.1] < 0.5 * spread[0.0]
     assert abs(np.mean(errors[0.1])) < 0.5 * 0.05 + 0.02  # half of the prediction's error is left, as said
-    assert weighted_share(found) == pytest.approx(float((x == 1).mean()))
 
 
 def test_without_any_overlap_the_prediction_is_the_answer() -> None:

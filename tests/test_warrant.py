@@ -207,8 +207,8 @@ def test_where_nobody_chose_the_action_only_imagination_answers() -> None:
     assert found.memory is not None
     kept = (found.memory.action == 1).nonzero().squeeze(1)
     rows = found.memory
-    columns = (column[kept] for column in (rows.before, rows.after, rows.action, rows.accepted, rows.hours))
-    found.memory = Rows(*columns, ["x"] * len(kept))
+    before, after, action = rows.before[kept], rows.after[kept], rows.action[kept]
+    found.memory = Rows(before, after, action, rows.accepted[kept], rows.hours[kept], ["x"] * len(kept))
     said = warrant(found, {"status": "open", "urgency": "calm"}, TREAT, WON)
     assert said.imagined == pytest.approx(0.9, abs=0.08)
     assert (said.taken, said.naive, said.e_value) == (0, None, None)

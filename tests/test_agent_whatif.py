@@ -138,3 +138,14 @@ def test_anomalies_name_the_odd_fact(agent: Agent) -> None:
 def test_anomaly_options_are_checked(agent: Agent, alpha: float, method: str) -> None:
     with pytest.raises(InputError):
         agent.anomalies([], alpha, method=method)  # type: ignore[arg-type]
+
+
+def test_a_course_whose_less_likely_ways_leave_experience_gets_no_number() -> None:
+    """Negotiating is needed in 2 of 10 ways only; the likeliest line is supported throughout."""
+    agent, course = Agent(review_model(cases={"negotiate": 0})), ["submit", "legal review", "negotiate", "approve"]
+    refused = agent.what_if(REVIEW_START, actions=course, until="approved")
+    assert {evidence.support for evidence in refused.evidence} == {"observed"}
+    assert (refused.support, refused.probability) == ("extrapolated", None)
+    assert "ways of 20 % take a step that is outside recorded experience" in refused.warnings
+    known = Agent(review_model()).what_if(REVIEW_START, actions=course, until="approved")
+    assert (known.support, known.probability) == ("observed", pytest.approx(0.8 + 0.2 * 0.75))

@@ -1,4 +1,4 @@
-"""Contexts: the trees find what decides, and what was recorded there corrects the predictor. Knows small tables only."""
+"""Contexts: the trees find what decides, and what was recorded there corrects the predictor. Knows small tables."""
 
 from __future__ import annotations
 

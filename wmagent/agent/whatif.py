@@ -39,6 +39,7 @@ from wmagent.planning.ways import Clock, FixedCourse, Recorded, Rules, TimedRule
 FOLLOWED = 60  # steps that a policy is followed
 SPAN = 6.0  # times the expected hours and cost of the plan up to which they are told apart where there is no limit
 NEVER, SOME = 1e-6, 0.01  # chances that are as good as none, and that are worth a note
+BEYOND = 0.1  # expected steps outside recorded experience from which on there is no ground for a number
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,9 @@ def answer_what_if(model: AgentModel, asked: Question, plan: Plans, baseline: Ba
     found = foresee(graph, way, clock)
     line = _line(model, begun.courses, way, clock)
     _note_steps(model, asked, way, found, notes)
-    support = worst_support([step.evidence for step in line.steps])
+    support = "extrapolated" if found.outside >= BEYOND else worst_support([step.evidence for step in line.steps])
     refused = support == "extrapolated" and not asked.force
-    notes += _support_notes(line, refused)
+    notes += _support_notes(line, found, refused)
     again = _without(model, asked, facts, plan)
     if again is not None:
         notes.append(
@@ -313,12 +314,14 @@ def _asked_for(interventions: Sequence[Intervention]) -> set[Action]:
     return named
 
 
-def _support_notes(line: Line, refused: bool) -> list[str]:
+def _support_notes(line: Line, found: Foreseen, refused: bool) -> list[str]:
     notes = [
         f"step {number} ({step.action.label()}) is outside recorded experience: {step.evidence.n} similar cases"
         for number, step in enumerate(line.steps, 1)
         if step.evidence.support == "extrapolated"
     ]
+    if found.outside >= BEYOND and not notes:
+        notes.append(f"ways of {100 * found.outside:.0f} % take a step that is outside recorded experience")
     if refused:
         notes.append("outside what this model knows, so no number is given; force one with force=True")
     return notes

@@ -27,7 +27,8 @@ class Foreseen:
     `probability` is P(goal within limits), `heads` (h,) the same under each head; `hours`, `money` and `mass` (w,)
     are the ways to the goal: after how long, at what cost, how likely (infinite where beyond the clock). `duration`,
     `cost` and `steps` are expectations over all that happens; `chances` the P(each action was done at least once as
-    the step at its place) for fixed courses; `unfinished` is what was still under way when following it ended.
+    the step at its place) for fixed courses; `unfinished` is what was still under way when following it ended;
+    `outside` are the expected steps, at most 1, that no recorded experience supports.
     """
 
     probability: float
@@ -40,6 +41,7 @@ class Foreseen:
     steps: float
     chances: tuple[float, ...]
     unfinished: float
+    outside: float = 0.0
 
     def by(self, hours: float) -> float:
         """Return P(goal within so many hours)."""
@@ -79,7 +81,7 @@ def foresee(graph: ImaginedGraph, way: Way, clock: Clock) -> Foreseen:
 
 
 def _foresee(graph: ImaginedGraph, way: Way, clock: Clock) -> Foreseen:
-    belief, totals = Belief.start(), np.zeros(3)  # hours, cost, steps
+    belief, totals = Belief.start(), np.zeros(4)  # hours, cost, steps, steps outside recorded experience
     fixed = isinstance(way, FixedCourse)
     chances = np.zeros(way.longest if fixed else 0)
     won = [belief.take(np.nonzero(graph.goal[belief.state])[0])]
@@ -96,7 +98,8 @@ def _foresee(graph: ImaginedGraph, way: Way, clock: Clock) -> Foreseen:
         distinct = np.unique(np.stack([acting.state, action], 1), axis=0)
         graph.expand(distinct[:, 0], distinct[:, 1])
         pair, mean = graph.pair_of[acting.state, action], acting.mass[:, 0]
-        totals += mean @ np.stack([graph.pairs.hours[pair], graph.pairs.cost[pair], np.ones(len(pair))], 1)
+        pairs = graph.pairs
+        totals += mean @ np.stack([pairs.hours[pair], pairs.cost[pair], np.ones(len(pair)), pairs.outside[pair]], 1)
         if len(chances):
             chances += np.bincount(acting.place - 1, mean, len(chances))
         landed = _land(graph, way, acting, pair, rule, clock)
@@ -191,6 +194,7 @@ def _foreseen(
         steps=float(totals[2]),
         chances=tuple(float(min(1.0, chance)) for chance in chances),
         unfinished=open_ended,
+        outside=float(min(1.0, totals[3])),
     )
 
 

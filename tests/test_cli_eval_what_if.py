@@ -15,6 +15,7 @@ from wmagent.evals import what_if
 from wmagent.evals.report import what_if_markdown, write
 from wmagent.evals.what_if_seeds import run as run_seeds
 from wmagent.evals.what_if_seeds import summary
+from wmagent.model.config import PRESETS
 
 DOOR = """
 format: 1
@@ -77,7 +78,8 @@ def test_bad_input_is_refused_before_learning(
     assert error["exit_code"] == 2
 
 
-def test_one_seed_is_the_plain_object(door: Path, tmp_path: Path) -> None:
+def test_one_seed_is_the_plain_object(door: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PRESETS, "tiny", {"width": 32, "layers": 1, "steps": 60, "batch": 64})
     amounts = ("-n", "200", "--preset", "tiny", "--text", "learned")
     result = run("--world", str(door), "--seed", "1", *amounts, "--part", "flips", "-o", str(tmp_path / "r"), "--json")
     assert result.exit_code == 0, result.output

@@ -46,6 +46,8 @@ def flips(
 def flip_scores(model: Any, found: Sequence[Flip], seed: int = 0) -> dict[str, Any]:
     """Return the AUROC of surprise between steps and their flipped twins, and how often the fact named first as odd is
     the flipped one, with bootstrap 95 % intervals."""
+    if not found:
+        return {"n": 0}
     normal = [score.nll for score in model.score([flip.normal for flip in found])]
     odd = model.score([flip.odd for flip in found])
     named = [float(bool(score.odd) and score.odd[0].key == flip.key) for score, flip in zip(odd, found, strict=True)]

@@ -165,6 +165,7 @@ def scores(found: Sequence[Answered], seed: int = 0) -> dict[str, Any]:
         "refused": len(refused),
         "needless": sum(answer.error <= 0.03 for answer in refused) / len(refused) if refused else None,
         "illegal": sum(answer.illegal for answer in found),
+        **dict.fromkeys(("mae", "mae_interval", "worst", "coverage", "width")),
     }
     if given:
         errors = [answer.error for answer in given]
@@ -202,5 +203,7 @@ def _point(answer: Answered) -> dict[str, Any]:
 
 def floor(say: Said, asked: Sequence[Question], seed: int = 0) -> dict[str, Any]:
     """Return the error of another way of answering the same questions, all of them."""
+    if not asked:
+        return {"n": 0}
     errors = [abs(say(q.start, q.actions, q.goal) - q.truth) for q in asked]
     return {"n": len(errors), "mae": float(np.mean(errors)), "mae_interval": bootstrap(errors, seed=seed)}

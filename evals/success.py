@@ -128,6 +128,8 @@ class _Simulation:
 def success(runs: Sequence[Run], per_case: int, seed: int = 0) -> dict[str, Any]:
     """Return the success of simulated runs, absolute and relative to the optimum, with bootstrap 95 % over cases;
     `lost_per_unseen` is what one decision in a state that was never recorded loses."""
+    if not runs:
+        return {"cases": 0, "runs": 0}
     reached, optimal, lost = (
         np.array([float(getattr(run, name)) for run in runs]).reshape(-1, per_case).mean(1)
         for name in ("reached", "optimal", "lost")

@@ -168,8 +168,9 @@ class _Judged:
             planned = self._replanning(Controlled(self.model, mode, self.seed, reference))  # type: ignore[arg-type]
             found["firm"][mode] = self._judge(lambda *case, planned=planned: Firm(planned(*case)), cases, runs)
             found["free"][mode] = self._judge(planned, cases, runs)
-        real, shuffled = (found["firm"][mode]["success"] for mode in ("real", "shuffled"))
-        found["points_over_shuffled"] = 100 * (real - shuffled)
+        if cases:
+            real, shuffled = (found["firm"][mode]["success"] for mode in ("real", "shuffled"))
+            found["points_over_shuffled"] = 100 * (real - shuffled)
         return found
 
     def _rollouts(self) -> dict[str, Any]:

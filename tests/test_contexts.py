@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from wmagent.domain.types import Action, Facts, Observation, Transition
+from wmagent.model.config import ModelConfig
 from wmagent.model.contexts import KEEPS, NOWHERE, UNSURE, Contexts, Trees
+from wmagent.model.world_model import WorldModel
 
 NAN = float("nan")
 
@@ -123,3 +127,48 @@ def test_effects_keep_set_or_leave_it_to_the_predictor() -> None:
     assert chances[0].tolist() == pytest.approx([0.05] * 4 + [0.8])  # three rows agree, one case more might not
     assert chances[1, 2].item() == pytest.approx(0.8)
     assert chances[2].tolist() == pytest.approx([0.2] * 5)
+
+
+def requests() -> list[Transition]:
+    """A clerk decides by the kind of a request, of which one is rare; what is decided is not decided again."""
+    decided = {"leave": "granted", "travel": "refused", "loan": "passed on"}
+    kinds = ["leave", "travel"] * 60 + ["loan"] * 8
+    rows = []
+    for i, kind in enumerate(kinds):
+        before: Facts = {"kind": kind, "desk": "left" if i % 3 else "right", "state": "open"}
+        after = {**before, "state": decided[kind]}
+        rows.append(Transition(Observation(before), Action("decide"), Observation(after), 1.0, case=f"case {i}"))
+        rows.append(Transition(Observation(after), Action("decide"), Observation(after), error="no", case=f"case {i}"))
+    return rows
+
+
+@pytest.fixture(scope="module")
+def model() -> WorldModel:
+    return WorldModel.learn(requests(), config=ModelConfig(width=16, steps=30, batch=32), text="learned")
+
+
+def open_(kind: str, desk: str = "left") -> Facts:
+    return {"kind": kind, "desk": desk, "state": "open"}
+
+
+def test_evidence_counts_the_rows_that_are_alike_in_what_decides(model: WorldModel) -> None:
+    often, seldom, never = model.evidences([open_("leave"), open_("loan"), open_("sabbatical")], ["decide"] * 3)
+    assert (often.support, often.n) == ("observed", 60)  # at both desks, which decide nothing
+    assert (seldom.support, seldom.n) == ("interpolated", 8)
+    assert (never.support, never.n) == ("extrapolated", 0)
+
+
+def test_hardly_trained_the_record_decides_and_a_refused_action_leaves_all_facts(model: WorldModel) -> None:
+    passed = {**open_("loan", "right"), "state": "passed on"}
+    after, refused = model.forecast([open_("loan", "right"), passed], ["decide"] * 2)
+    assert after.most_likely == passed
+    assert refused.legal < 0.5 < after.legal
+    assert all(outcome.facts == passed for outcome in refused.outcomes)
+
+
+def test_saved_and_loaded_contexts_say_the_same(model: WorldModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "model")
+    loaded, asked = WorldModel.load(tmp_path / "model"), [open_(kind) for kind in ("leave", "loan", "travel")]
+    assert loaded.precedents is not None
+    assert loaded.forecast(asked, ["decide"] * 3) == model.forecast(asked, ["decide"] * 3)
+    assert loaded.evidences(asked, ["decide"] * 3) == model.evidences(asked, ["decide"] * 3)

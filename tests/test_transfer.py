@@ -17,6 +17,7 @@ from wmagent.domain.types import Action, Facts, Observation, Transition, Value
 from wmagent.errors import InputError
 from wmagent.model.alignment import align
 from wmagent.model.config import ModelConfig
+from wmagent.model.contexts import Contexts
 from wmagent.model.transfer import Pair, Translation, Wording, translated
 from wmagent.model.world_model import WorldModel
 
@@ -227,3 +228,33 @@ def test_meaning_is_enough_without_common_words() -> None:
     )  # fmt: skip
     facts = {pair.new: pair.known for pair in align(known, wording).facts}
     assert facts == {"phase": "status", "lawyers' opinion": "legal review", "compliance stop": "hold"}
+
+
+def test_precedents_count_new_rows_beside_the_old(model: WorldModel) -> None:
+    before = model.precedents
+    assert before is not None
+    rows = retold(log(20, seed=5))
+    known, refused = before.contexts.counts[0].sum(), before.accepted.counts[0, :, 0].sum()
+    adapted = model.adapt(rows, steps=0)
+    assert adapted.precedents is not None
+    accepted = sum(row.error is None for row in rows)
+    assert adapted.precedents.contexts.counts[0].sum() == known + accepted
+    assert adapted.precedents.accepted.counts[0, :, 0].sum() == refused + len(rows) - accepted
+    assert before.contexts.counts[0].sum() == known, "the source stays as it is"
+
+
+@pytest.mark.parametrize(("more", "effect"), [(3, 1), (8, 2)])
+def test_new_rows_win_over_effects_by_their_number(more: int, effect: int) -> None:
+    def counted(n: int, value: int) -> Contexts:
+        return Contexts.count(*rows(n), torch.ones(1, n), (1, 1), changes(n, value))
+
+    def rows(n: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.zeros(n, dtype=torch.long), torch.zeros(n, dtype=torch.long)
+
+    def changes(n: int, value: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.zeros(n, 1, dtype=torch.long), torch.full((n, 1), value)
+
+    old = counted(5, 1)
+    merged = old.plus(counted(more, 2), old.against(*rows(more), *changes(more, 2)))
+    assert merged.effects.flatten().tolist() == [effect]
+    assert merged.counts.flatten().tolist() == [5 + more] * 2

@@ -22,7 +22,7 @@ from wmagent.model.learning import hold_out
 from wmagent.model.losses import joint_log_probs, slot_log_probs
 from wmagent.model.memory import Memory
 from wmagent.model.questions import log_probs
-from wmagent.model.tables import Rows, case_ids
+from wmagent.model.tables import Rows, bootstrap, case_ids
 from wmagent.model.training import Report, Trainer
 from wmagent.model.transfer import Translation, Wording, translated
 from wmagent.model.world_model import WorldModel
@@ -47,9 +47,9 @@ def adapt(
 
     The translation is chosen by meaning and by what makes the transitions likely; `words` are the whole vocabulary of
     the workflow where the transitions show only a part. Tuning is kept only if it makes cases likelier that it has not
-    seen, so that a few rows do no harm. Costs are averaged with the source's, calibration is fitted anew where there
-    are enough rows, and both records are remembered. Raises InputError where the workflow is of another kind or has
-    more actions than the model.
+    seen, so that a few rows do no harm. Precedents count the transitions beside the source's, costs are averaged with
+    the source's, calibration is fitted anew where there are enough rows, and both records are remembered. Raises
+    InputError where the workflow is of another kind or has more actions than the model.
     """
     if not transitions:
         raise InputError("no transitions to adapt to; translate by meaning alone with align and translated")
@@ -69,6 +69,10 @@ def adapt(
         said |= {"held_out_nll_before": -kept.mean().item(), "held_out_nll_tuned": -new.mean().item()}
         if _pays(new - kept):
             other, said["steps"] = tuned, steps
+    if other.precedents is not None:
+        rows.code = torch.where(rows.legal, _outcomes(other, rows), -1)
+        weights = bootstrap(len(other.precedents.contexts.counts) - 1, len(rows), model.seed)
+        other.precedents = other.precedents.with_more(rows, weights, other.dynamic)
     other.costs = _costs(other, transitions)
     if int(held.sum()) >= CALIBRATED:
         _calibrate(other, before[held], after[held], rows.take(held))

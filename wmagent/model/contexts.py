@@ -133,6 +133,23 @@ class Contexts(OnDevice):
             effects = _effects(place, changes[0][kept], changes[1][kept], t * k).view(t, k, -1)
         return cls(counts, effects, hours.view(t, k, durations), ends.view(t, k))
 
+    def plus(self, more: Contexts, against: Tensor) -> Contexts:
+        """Return these counts and those of more rows; `against` (t, k, q) are how many of them contradict the effects
+        known here. An effect gives way where it was never recorded, or to more rows than it was recorded with."""
+        n = self.counts[0][..., None]
+        effects = torch.where((n == 0) | (against > n), more.effects, self.effects)
+        return Contexts(self.counts + more.counts, effects, self.hours + more.hours, self.ends + more.ends)
+
+    def against(self, leaf: Tensor, result: Tensor, before: Tensor, after: Tensor) -> Tensor:
+        """Return (t, k, q) how many rows, with values (N, q) before and after, contradict the effects known here."""
+        kept = leaf != NOWHERE
+        place, before, after = leaf[kept] * self.counts.shape[-1] + result[kept], before[kept], after[kept]
+        known = self.effects.flatten(0, 1)
+        effect = known[place]
+        expected = torch.where(effect == KEEPS, before, effect)
+        contradicts = (effect != UNSURE) & (expected != after)
+        return torch.zeros(known.shape).index_add_(0, place, contradicts.float()).view(self.effects.shape)
+
     def at(self, leaf: Tensor, strength: float) -> Here:
         """Return what is known in the contexts (b,) of pairs, against predictions that count for `strength` rows."""
         return Here(self, leaf.clamp(min=0), leaf != NOWHERE, strength)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -71,7 +71,19 @@ class Precedents:
         )  # fmt: skip
         a, n, v = self.seen.shape
         place = (done.action[:, None] * n + torch.arange(n)) * v + done.before
-        self.seen = torch.bincount(place.flatten(), minlength=a * n * v).view(a, n, v)
+        self.seen = torch.bincount(place[done.before < v], minlength=a * n * v).view(a, n, v)
+
+    def with_more(self, rows: Rows, weights: Tensor, dynamic: Tensor) -> Precedents:
+        """Return these precedents and more rows, counted in the same contexts; each weighs like one recorded before."""
+        _, outcomes, durations = self.contexts.hours.shape
+        more = replace(self)
+        more.count(rows, weights, outcomes, dynamic, durations)
+        done = rows.take(rows.code >= 0)
+        changes = done.before[:, dynamic], done.after[:, dynamic]
+        against = self.contexts.against(self.leaf(done.before, done.action), done.code, *changes)
+        contexts = self.contexts.plus(more.contexts, against)
+        accepted = self.accepted.plus(more.accepted, torch.zeros(self.accepted.effects.shape))
+        return replace(self, contexts=contexts, accepted=accepted, seen=self.seen + more.seen)
 
     def meet(self, vocabulary: Vocabulary) -> None:
         """Take in the numbers of values that were met since."""

@@ -82,6 +82,8 @@ def translated(model: WorldModel, translation: Translation) -> WorldModel:
     other.vocabulary = _renamed(model.vocabulary, translation)
     if model.memory is not None:
         other.memory = dataclasses.replace(model.memory, cases=[_before(case) for case in model.memory.cases])
+    if model.precedents is not None:
+        other.precedents = dataclasses.replace(model.precedents)
     pairs = {"facts": translation.facts, "actions": translation.actions}
     named = {kind: {_name(p.new): _name(p.known) for p in found} for kind, found in pairs.items()}
     other.card = {**model.card, "translated": {**named, "unmatched": list(translation.unmatched)}}

@@ -10,6 +10,12 @@ from torch import Tensor
 from wmagent.domain.types import canonical
 from wmagent.model.vocabulary import ABSENT, OTHER, RARE, UNNAMED, Vocabulary
 
+# of what was recorded; all else are whole numbers
+_KINDS = {
+    **dict.fromkeys(("strict", "decides"), torch.bool),
+    **dict.fromkeys(("bound", "counts", "hours", "ends"), torch.float32),
+    "numbers": torch.float64,
+}
 _SPECIAL = {ABSENT: None, RARE: UNNAMED, OTHER: UNNAMED}
 
 
@@ -62,6 +68,10 @@ def check_tensors(parts: Mapping[str, Tensor], words: Vocabulary, width: int) ->
 
 def check_precedents(parts: Mapping[str, Tensor], words: Vocabulary, heads: int, durations: int) -> None:
     """Raise ValueError unless trees and counts fit the vocabulary, ask about what exists and lead on."""
+    for name in parts:
+        if name.startswith("precedents."):
+            kind = _KINDS.get(name.rpartition(".")[2], torch.long)
+            _need(parts[name].dtype == kind, f"{name} is of kind {parts[name].dtype}, not {kind}")
     n, a, q = len(words.active), len(words.actions), len(words.dynamic)
     room, k = max(words.told_apart(i) for i in words.active), parts["codebook.mask"].shape[-1]
     for trees, counts, results in (("trees", "contexts", k), ("gates", "accepted", 2)):

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +149,7 @@ class _Judged:
         return found
 
     def _plans(self) -> dict[str, Any]:
-        cases, runs = self._cases(), self.settings.runs
+        cases, runs = self.cases, self.settings.runs
         found = {"world model": self._judge(self._replanning(self.model), cases, runs)}
         for name in ("tabular_mdp", "successor_representation"):
             fitted = baseline(name).fit(self.training, self.seed)
@@ -163,7 +163,7 @@ class _Judged:
         reference = self.model.observe([row.before.facts for row in sample])
         runs = self.settings.control_runs
         found: dict[str, Any] = {"firm": {}, "free": {}}
-        cases = self._cases()[: self.settings.control_cases]
+        cases = self.cases[: self.settings.control_cases]
         for mode in MODES:
             planned = self._replanning(Controlled(self.model, mode, self.seed, reference))  # type: ignore[arg-type]
             found["firm"][mode] = self._judge(lambda *case, planned=planned: Firm(planned(*case)), cases, runs)
@@ -182,7 +182,8 @@ class _Judged:
         found = flips(self.held_out, self.world.domains, self.oracle, self.settings.flips, self.seed)
         return flip_scores(self.model, found, self.seed)
 
-    def _cases(self) -> list[Case]:
+    @cached_property
+    def cases(self) -> list[Case]:
         """Return (start, goal) pairs, every goal in turn, first states as the world draws them."""
         goals, found = self.world.goals(), []
         for number in range(4 * self.settings.cases):

@@ -164,6 +164,10 @@ class Here:
     here: Tensor
     strength: float
 
+    def recorded(self) -> Tensor:
+        """Return how many rows were recorded in each context (b,)."""
+        return self.contexts.counts[0, self.leaf].sum(-1) * self.here
+
     def probs(self, predicted: Tensor) -> Tensor:
         """Return predicted probabilities of results (b, k), corrected by what was counted."""
         return self._correct(predicted[None], self.contexts.counts[:1])[0]

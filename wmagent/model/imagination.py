@@ -27,7 +27,8 @@ def imagine(model: WorldModel, latent: Latent, action: Tensor) -> Prediction:
     legal, surprise = model.accepts(latent, action), torch.zeros(len(latent))
     if model.precedents is not None:
         rows = model.rows(latent)
-        known, surprise = model.precedents.of_pairs(rows, action), model.precedents.surprise(rows, action)
+        known = model.precedents.of_pairs(rows, action)
+        surprise = model.precedents.surprise(known, rows, action)
         probs, head_probs = known.probs(probs), known.heads(head_probs)
         refused = legal[:, None, None] < 0.5  # all stays as it is
         code = torch.where(refused, now[:, None, :], known.values(code, now))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from wmagent.domain.types import Value
-from wmagent.model.contexts import NOWHERE, Contexts, Here, Trees
+from wmagent.model.contexts import Contexts, Here, Trees
 from wmagent.model.outcomes import signatures
 from wmagent.model.tables import Rows
 from wmagent.model.vocabulary import Vocabulary
@@ -128,12 +128,11 @@ class Precedents:
         between = (told >= low) & (told <= high)
         return ((often == 0) & ~between & ~self.idle(action)).sum(1)
 
-    def surprise(self, rows: Tensor, action: Tensor) -> Tensor:
-        """Return (b,) how far pairs are from what was recorded: rows that make a context known by rows in theirs, and
-        one more for each fact with a value that the action was never recorded with; above 1 is outside."""
-        leaf = self.leaf(rows, action)
-        n = self.contexts.counts[0, leaf.clamp(min=0)].sum(-1) * (leaf != NOWHERE)
-        return LEAST_ROWS / n.clamp(min=0.5) + self.novelty(rows, action)
+    def surprise(self, known: Here, rows: Tensor, action: Tensor) -> Tensor:
+        """Return (b,) how far pairs, of which this is `known`, are from what was recorded: rows that make a context
+        known by rows in theirs, and one more for each fact with a value that the action was never recorded with; above
+        1 is outside."""
+        return LEAST_ROWS / known.recorded().clamp(min=0.5) + self.novelty(rows, action)
 
     def idle(self, action: Tensor) -> Tensor:
         """Return (b, n): facts whose values varied with the action often enough to show that they do not decide."""

@@ -7,18 +7,19 @@ import copy
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import torch
 
-from wmagent.domain.types import Facts, Observation, Transition, canonical
+from wmagent.domain.types import Facts, Observation, Transition
 from wmagent.errors import InputError
 from wmagent.evals.learned import learned
 from wmagent.evals.measure import versions
 from wmagent.evals.metrics import NextState, score
+from wmagent.evals.outcomes import key_of
 from wmagent.evals.splits import walks
 from wmagent.model.alignment import align
 from wmagent.model.likeness import Alignment, Likeness
@@ -154,7 +155,7 @@ class _Seed:
             return [row.before.facts]
         shares: dict[tuple[tuple[str, str], ...], tuple[float, Facts]] = {}
         for outcome in self.oracle.outcomes(row.before.facts, row.action):
-            key = _key(outcome.facts)
+            key = key_of(outcome.facts)
             share, facts = shares.get(key, (0.0, outcome.facts))
             shares[key] = share + outcome.probability, facts
         best = max(share for share, _ in shares.values())
@@ -216,9 +217,5 @@ def _random_vectors(sentences: Sequence[str]) -> torch.Tensor:
     return torch.nn.functional.normalize(torch.stack(vectors), dim=-1) if vectors else torch.zeros(0, 384)
 
 
-def _key(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((key, canonical(value)) for key, value in facts.items()))
-
-
 def _in(facts: Facts, options: Sequence[Facts]) -> bool:
-    return _key(facts) in {_key(option) for option in options}
+    return key_of(facts) in {key_of(option) for option in options}

@@ -99,3 +99,28 @@ CARD: dict[str, object] = {
     "held_out": {"exact": 0.991, "ece": 0.011, "calibration": [[0.1, 0.12, 40], [0.5, 0.48, 20], [0.95, 0.96, 300]]},
     "text": "minilm",
 }
+
+# A world in which the quick way mostly fails; a definition file.
+DOOR = """
+format: 1
+name: door
+about: A lock and a door; hammering is quick and mostly ruins the door.
+facts:
+  lock: {values: [shut, open], start: shut}
+  door: {values: [closed, open, broken], start: closed}
+actions:
+  hammer:
+    guard: door == closed
+    duration: 1
+    effects: [{outcomes: [{chance: 0.2, set: {door: open}}, {chance: 0.8, set: {door: broken}}]}]
+  unlock:
+    guard: lock == shut and door == closed
+    duration: 1
+    effects: [{outcomes: [{chance: 0.8, set: {lock: open}}, {chance: 0.2}]}]
+  open:
+    guard: lock == open and door == closed
+    duration: 1
+    effects: [{outcomes: [{set: {door: open}}]}]
+goals: [{reach: door == open, deadline: 8, words: [open the door]}]
+done: door != closed
+"""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from samples import DOOR
 
 from wmagent.agent.scripted import ScriptedWorldModel
 from wmagent.domain.types import Condition, Goal
@@ -15,30 +16,6 @@ from wmagent.evals.closed_loop import policy_worth
 from wmagent.evals.inside import ARMS, Greedy, Settings, q_learning, run
 from wmagent.worlds.environment import WorldEnv
 from wmagent.worlds.loading import load
-
-DOOR = """
-format: 1
-name: door
-about: A lock and a door; hammering is quick and mostly ruins the door.
-facts:
-  lock: {values: [shut, open], start: shut}
-  door: {values: [closed, open, broken], start: closed}
-actions:
-  hammer:
-    guard: door == closed
-    duration: 1
-    effects: [{outcomes: [{chance: 0.2, set: {door: open}}, {chance: 0.8, set: {door: broken}}]}]
-  unlock:
-    guard: lock == shut and door == closed
-    duration: 1
-    effects: [{outcomes: [{chance: 0.8, set: {lock: open}}, {chance: 0.2}]}]
-  open:
-    guard: lock == open and door == closed
-    duration: 1
-    effects: [{outcomes: [{set: {door: open}}]}]
-goals: [{reach: door == open, deadline: 8, words: [open the door]}]
-done: door != closed
-"""
 
 
 @pytest.fixture

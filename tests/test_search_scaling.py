@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from samples import DOOR
 from torch import Tensor
 
 from wmagent.agent.scripted import ScriptedWorldModel
@@ -19,30 +20,6 @@ from wmagent.evals.report import write
 from wmagent.evals.search_scaling import ARMS, Settings, by_point, run
 from wmagent.latent.protocols import Latent, Prediction
 from wmagent.worlds.loading import load
-
-DOOR = """
-format: 1
-name: door
-about: A lock and a door; hammering mostly ruins the door.
-facts:
-  lock: {values: [shut, open], start: shut}
-  door: {values: [closed, open, broken], start: closed}
-actions:
-  hammer:
-    guard: door == closed
-    duration: 1
-    effects: [{outcomes: [{chance: 0.2, set: {door: open}}, {chance: 0.8, set: {door: broken}}]}]
-  unlock:
-    guard: lock == shut and door == closed
-    duration: 1
-    effects: [{outcomes: [{chance: 0.8, set: {lock: open}}, {chance: 0.2}]}]
-  open:
-    guard: lock == open and door == closed
-    duration: 1
-    effects: [{outcomes: [{set: {door: open}}]}]
-goals: [{reach: door == open, deadline: 8, words: [open the door]}]
-done: door != closed
-"""
 
 
 class Lenient(ScriptedWorldModel):

@@ -67,7 +67,7 @@ class Settings:
     runs: int = 8
     control_cases: int = 6
     control_runs: int = 2
-    simulations: int = 1_000
+    simulations: int = 4_000
     courses: int = 60
     flips: int = 400
     parts: tuple[str, ...] = PARTS

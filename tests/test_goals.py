@@ -156,7 +156,7 @@ def test_switches_and_identifiers(words: str, condition: str) -> None:
     ("words", "message"),
     [
         ("", "empty"),
-        ("passed", r"legal review = passed \(0.75\); finance check = passed"),
+        ("passed", r"legal review = passed \(0.85\); finance check = passed"),
         ("fly to the moon", "cannot express 'fly to the moon'; nearest facts: "),
         ("status = aproved", "did you mean 'approved'"),
         ("staus = approved", "unknown fact 'staus'; did you mean 'status'"),

@@ -9,15 +9,39 @@ import re
 from dataclasses import dataclass
 
 from wmagent.agent.goal_check import check_goal, numeric
+from wmagent.agent.lexicon import STOP
 from wmagent.agent.limits import NUMBER, number, take_limits
 from wmagent.agent.phrases import spoken, stem_set, stems
-from wmagent.agent.readings import STOP, Reading, Worded, choose, in_a_row, is_switch, known_values, nearest
+from wmagent.agent.readings import (
+    Reading,
+    Worded,
+    beside,
+    choose,
+    in_a_row,
+    is_switch,
+    known_values,
+    nearest,
+    positive,
+    wanted,
+)
 from wmagent.domain.types import Condition, Goal, Op, Value, canonical
 from wmagent.errors import InputError, unknown
 
 _EXPLICIT = re.compile(r"^(?P<key>[^=<>!:]+?)\s*(?P<op>==|!=|<=|>=|=|<|>|:)\s*(?P<value>[^=<>!:].*)$")
 _SPLIT = re.compile(
-    r"\s*(?:[,;]|\.\s|\bbut\b|\bwhile\b|\band\b(?:\s+then\b)?|\bthen\b|(?=\bwithout\b|\bwith no\b))\s*", re.I
+    r"\s*(?:[,;]|\.\s|\bbut\b|\bwhile\b|\bplus\b|\band\b(?:\s+then\b)?|\bthen\b|(?=\bwithout\b|\bwith no\b)"
+    r"|\bwith (?=[^,;]*\b(?:not|never) (?:being|becoming|getting|having)\b))\s*",
+    re.I,
+)
+_FILLER = re.compile(
+    r"\b(?:by|until|till) (?:then|now)\b|\bon the way(?: there)?\b|\bas well\b|\bat the same time\b|\bin addition\b"
+    r"|^\s*what (?:we|i) (?:are|am) (?:after|working towards|aiming for|looking for) is\b(?: that\b)?",
+    re.I,
+)
+_AT_NO_POINT = re.compile(
+    r"\b(?:must|may|should|shall|can|will)?\s*(?:at no (?:point|time|moment)|not)\b(?P<rest>.*?)"
+    r"(?:\bat any (?:point|time|moment)|$)",
+    re.I,
 )
 _NEVER = re.compile(
     r"^(?:(?:it |there |this |which |that )?(?:must|may|should|shall|can|does|do|will|is to|are to)?\s*"
@@ -61,7 +85,7 @@ class Phrase:
     score: float
 
     def words(self) -> str:
-        what = " or ".join(c.words() for c in self.conditions)
+        what = (" or " if self.forbidden else " and ").join(c.words() for c in self.conditions)
         return f"{self.said!r} as {'never ' if self.forbidden else ''}{what} ({self.score:.2f})"
 
 
@@ -93,7 +117,7 @@ def understand(words: str, model: Worded) -> Understanding:
         raise InputError("the goal is empty; say what should hold, such as 'status = approved'")
     if len(words) > 2_000:
         raise InputError(f"the goal has {len(words)} characters; 2,000 are read at most")
-    limits = take_limits(words, any(stems(key) == ["cost"] for key in model.slots))
+    limits = take_limits(_FILLER.sub(" ", words), any(stems(key) == ["cost"] for key in model.slots))
     phrases = [_read(clause, model) for clause in _clauses(limits.rest)]
     conditions = tuple(c for phrase in phrases if not phrase.forbidden for c in phrase.conditions)
     forbidden = tuple(c for phrase in phrases if phrase.forbidden for c in phrase.conditions)
@@ -130,6 +154,8 @@ def _read(clause: str, model: Worded) -> Phrase:
         never, body = True, f"{kept[1]} {kept[2]}".strip()
     elif _is_a_value(clause, model):
         never, body = False, clause
+    elif (found := _AT_NO_POINT.search(clause)) and re.search(r"\bat (?:no|any) (?:point|time|moment)", clause, re.I):
+        never, body = True, f"{clause[: found.start()]} {found['rest']} {clause[found.end() :]}".strip()
     elif found := _NEVER.match(clause) or _NEVER_INSIDE.search(clause):
         never, body = True, f"{clause[: found.start()]} {clause[found.end() :]}".strip()
     else:
@@ -157,8 +183,13 @@ def _read_part(clause: str, body: str, never: bool, model: Worded) -> Phrase:
     if not meant:
         near = ", ".join(nearest(body, model))
         raise InputError(f"this world cannot express {clause!r}; nearest facts: {near or 'none'}")
-    if len(meant) > 1 and not never:
-        raise InputError(_ambiguous(clause, meant))
+    if len({r.key for r in meant}) < len(meant):
+        sensible = positive(meant) if never else wanted(meant)
+        if not never and len(sensible) != 1:
+            raise InputError(_ambiguous(clause, meant))
+        meant = sensible
+    if len(meant) == 1 and not never and not negated:
+        meant = [*meant, *beside(body, meant[0], model)]
     op: Op = "!=" if negated else "=="
     return Phrase(clause, tuple(_condition(r, op) for r in meant), never, meant[0].score)
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wmagent.agent.lexicon import NO, YES
 from wmagent.agent.phrases import spoken, stems, tokens
-from wmagent.agent.readings import NO, YES, Worded, is_switch, known_values
+from wmagent.agent.readings import Worded, is_switch, known_values
 from wmagent.domain.types import Facts, Value, canonical
 
 # Chosen on paraphrases made by hand for an incident and a loan workflow: a fact is meant where its name and value

@@ -23,15 +23,24 @@ _LARGE = {"hundred": 100.0, "thousand": 1_000.0, "k": 1_000.0, "million": 1_000_
 
 _WORD = "|".join(sorted([*_SMALL, "hundred", "thousand"], key=len, reverse=True))
 NUMBER = rf"(?:\d[\d,]*(?:\.\d+)?(?:\s?k\b)?|(?:(?:{_WORD})\b(?:[\s-]+(?:and\s+)?)?)+)"
+_MOST = r"(?:at\s+(?:the\s+)?(?:most|longest|latest|max(?:imum)?)|max(?:imum)?\.?|tops)"
 _LEAD = (
-    r"(?:within|inside|(?:in|under|for)?\s*(?:less|no more|not more) than|(?:in|by)?\s*at most|in under|no later than"
-    r"|not later than|by|before|under|in|up to)"
+    rf"(?:within|inside|(?:in|under|for)?\s*(?:less|no more|not more) than|(?:in|by)?\s*{_MOST}|in under"
+    r"|(?:no|not(?:\s+be)?) (?:later|longer|slower) than|by|before|under|in|up to)"
+)
+_TAKES = (
+    r"(?:(?:it|that|this|which)\s+)?(?:(?:must|should|may|shall|can|will|is|does)\s+)?(?:not\s+|to\s+|allowed\s+)*"
+    r"(?:takes?|taking|lasts?|lasting)\s+(?:us\s+|me\s+|you\s+)?(?:any\s+)?"
 )
 _UNIT = r"(?:working\s+|business\s+)?(minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|wks?|w|fortnights?|months?)"
-_DEADLINE = re.compile(
-    rf"\b{_LEAD}\s+(?:the\s+)?(?:next\s+)?({NUMBER})\s*(?:of\s+(?:a\s+)?|a\s+|an\s+)?-?{_UNIT}\b"
-    r"(?:\s+from now|\s+from today|\s+at most)?",
-    re.IGNORECASE,
+_LONG = rf"(?:the\s+)?(?:next\s+)?({NUMBER})\s*(?:of\s+(?:a\s+)?|a\s+|an\s+)?-?{_UNIT}\b(\s+and\s+a\s+half\b)?"
+_THEN = r"(?:,?\s*(?:until|till|by)\s+(?:then|we get there|that point|it is done)\b)?"
+_DEADLINES = tuple(
+    re.compile(pattern + _THEN, re.IGNORECASE)
+    for pattern in (
+        rf"(?:{_TAKES})?\b(?:after|within|in|by|for)?\s*{_LONG}\s+(?:or less|{_MOST})(?!\s+\d)",
+        rf"(?:{_TAKES}(?:longer|more) than|{_TAKES}{_LEAD}|\b{_LEAD})\s+{_LONG}(?:\s+from now|\s+from today)?",
+    )
 )
 _TOMORROW = re.compile(r"\b(?:by|before|until) tomorrow\b", re.IGNORECASE)
 _MONEY = r"(?:\s*(?:euros?|eur|dollars?|usd|pounds?|gbp|bucks|credits?|€|\$|£))"
@@ -71,7 +80,7 @@ def take_limits(words: str, cost_is_a_fact: bool = False) -> Limits:
 
     def deadline(match: re.Match[str]) -> str:
         said.append(match[0].strip())
-        hours.append(number(match[1]) * _HOURS[_singular(match[2].lower())])
+        hours.append((number(match[1]) + (0.5 if match[3] else 0.0)) * _HOURS[_singular(match[2].lower())])
         return " "
 
     def tomorrow(match: re.Match[str]) -> str:
@@ -84,7 +93,9 @@ def take_limits(words: str, cost_is_a_fact: bool = False) -> Limits:
         money.append(number(next(group for group in match.groups() if group)))
         return " "
 
-    rest = _TOMORROW.sub(tomorrow, _DEADLINE.sub(deadline, words))
+    rest = _TOMORROW.sub(tomorrow, words)
+    for pattern in _DEADLINES:
+        rest = pattern.sub(deadline, rest)
     for i, pattern in enumerate(_BUDGETS):
         if i != 1 or not cost_is_a_fact:
             rest = pattern.sub(budget, rest)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+(?:\.\d+)?")
-_IRREGULAR = {"got": "get", "sent": "send", "paid": "pay", "held": "hold", "lost": "lose", "won": "win", "done": "do"}
+_PASTS = {
+    "begin": ("began", "begun"), "buy": ("bought",), "break": ("broke", "broken"), "bring": ("brought",),
+    "build": ("built",), "choose": ("chose", "chosen"), "do": ("did", "done"), "fall": ("fell", "fallen"),
+    "find": ("found",), "freeze": ("froze", "frozen"), "give": ("gave", "given"), "go": ("gone", "went"),
+    "get": ("got",), "hold": ("held",), "keep": ("kept",), "leave": ("left",), "lose": ("lost",), "meet": ("met",),
+    "pay": ("paid",), "rise": ("rose",), "send": ("sent",), "spend": ("spent",), "steal": ("stole", "stolen"),
+    "take": ("taken", "took"), "tell": ("told",), "withdraw": ("withdrawn", "withdrew"), "win": ("won",),
+    "write": ("written", "wrote"),
+}  # fmt: skip
+_IRREGULAR = {past: base for base, pasts in _PASTS.items() for past in pasts}
 _ENDINGS = (
     "ations",
     "ation",
@@ -19,6 +28,7 @@ _ENDINGS = (
     "ies",
     "ed",
     "es",
+    "ely",
     "er",
     "e",
     "s",

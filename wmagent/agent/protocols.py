@@ -71,6 +71,10 @@ class AgentModel(Dynamics, Protocol):
         """Return how each known fact is worded."""
         ...
 
+    def entered(self) -> Mapping[tuple[str, Value], Mapping[str, int]]:
+        """Return for every fact that a recorded step made true how often each action's name did."""
+        ...
+
     def score(self, transitions: Sequence[Transition]) -> Sequence[Scored]:
         """Return how surprising each recorded transition is."""
         ...

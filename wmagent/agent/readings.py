@@ -9,24 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from wmagent.agent.phrases import stem, stem_set, stems, tokens
+from wmagent.agent.lexicon import BAD, DONE, EVERY, GENERAL, NO, NOTHING, OVER, STOP, SYNONYMS, UNFINISHED, YES
+from wmagent.agent.phrases import stem, stems, tokens
 from wmagent.domain.types import Value, canonical
 
 # A reading is accepted from ACCEPT on and when it leads the next one by MARGIN. Below that the text similarity may
-# decide: CLEAR apart for ties between shared words, ALONE on its own where no word is shared.
+# decide: CLEAR apart for ties between shared words, ALONE on its own where no word is shared. A value said by a synonym
+# scores SYNONYM less than one said itself.
 ACCEPT, MARGIN = 0.6, 0.08
 CLEAR, ALONE = 0.08, 0.6
-STOP = stem_set(
-    "a an the it its this that be is are was been being have has had get gets got getting make makes made making "
-    "sure ensure bring brings keep keeps become becomes reach set let do does to of for with and then so please "
-    "want need wants needs i we you my our should must can will would shall as by at into in on there state "
-    "possible soon quickly try turn turned switch switched put goal case while also both still until end up"
-)
-YES = stem_set("true yes on enabled enable active activated")
-NO = stem_set("false no off disabled disable inactive deactivated out")
-_GENERAL = stem_set("status state stage outcome result phase mode setting")
-_NOTHING = stem_set("none no false absent nothing null unknown 0")
-_OVER = stem_set("cleared closed resolved ended lifted removed released cancelled canceled over")
+SYNONYM = 0.1
 
 
 class Worded(Protocol):
@@ -40,6 +32,8 @@ class Worded(Protocol):
     def similarity(self, text: str, candidates: Sequence[str]) -> list[float]: ...
 
     def fact_sentences(self) -> Mapping[tuple[str, Value], str]: ...
+
+    def entered(self) -> Mapping[tuple[str, Value], Mapping[str, int]]: ...
 
 
 @dataclass(frozen=True)
@@ -66,20 +60,53 @@ def is_switch(values: Sequence[Value]) -> bool:
 
 
 def readings(phrase: str, model: Worded) -> list[Reading]:
-    """Return every fact with its score, best first."""
+    """Return every fact with its score, best first; with a record, what no step ever made true only if it is said
+    whole."""
     said = tokens(phrase)
     found: list[Reading] = []
     vocabulary = {part for key in model.slots for part in stems(key)}
     vocabulary |= {
         part for key in model.slots for value in known_values(model, key) for part in stems(canonical(value))
     }
+    entered = model.entered()
+    purposes = _purposes(entered)
     for key in model.slots:
         values = known_values(model, key)
         if is_switch(values):
             found += _switch(key, values, said, vocabulary)
-        else:
-            found += [_fact(key, value, said, vocabulary, alone=len(values) == 1) for value in values]
+            continue
+        for value in values:
+            reading = _fact(key, value, said, vocabulary, alone=len(values) == 1)
+            if entered and (key, value) not in entered and not _apart([reading], stems(phrase)):
+                continue
+            score = max([_as_done(words, said, vocabulary) for words in purposes.get((key, value), ())], default=0.0)
+            found.append(Reading(key, value, score) if score > reading.score else reading)
     return sorted(found, key=lambda reading: (-reading.score, reading.key, canonical(reading.value)))
+
+
+def _purposes(entered: Mapping[tuple[str, Value], Mapping[str, int]]) -> dict[tuple[str, Value], list[set[str]]]:
+    """Return per fact the words of the actions that are done for it: of what an action changes, the fact that it makes
+    true most often and others seldom do, if it is a good one."""
+    best: dict[str, tuple[float, tuple[str, Value]]] = {}
+    for fact, actions in entered.items():
+        if set(stems(canonical(fact[1]))) & (NOTHING | BAD | UNFINISHED):
+            continue
+        for action, count in actions.items():
+            best[action] = max(best.get(action, (0.0, fact)), (count * count / sum(actions.values()), fact), key=_first)
+    found: dict[tuple[str, Value], list[set[str]]] = {}
+    for action, (_, fact) in best.items():
+        found.setdefault(fact, []).append({part for part in stems(action) if part not in STOP})
+    return found
+
+
+def _first(pair: tuple[float, object]) -> float:
+    return pair[0]
+
+
+def _as_done(words: set[str], said: list[str], vocabulary: set[str]) -> float:
+    """Score a phrase as an action's name said as if done, "the invoice paid": all its words must be there."""
+    heard = [stem(word) for word in said]
+    return 0.4 + 0.5 * _explained(heard, words, vocabulary | words) if len(words) > 1 and words <= set(heard) else 0.0
 
 
 def _fact(key: str, value: Value, said: list[str], vocabulary: set[str], alone: bool) -> Reading:
@@ -96,16 +123,28 @@ def _fact(key: str, value: Value, said: list[str], vocabulary: set[str], alone: 
             free.remove(part)
     borrowed = any(part in names and heard.count(part) < 2 for part in content)
     value_share = 0.0 if borrowed else _share(content, heard)
+    meant = set[str]() if value_share == 1.0 else _meant(content, heard, names)
+    if meant:
+        value_share, parts = 1.0, [*parts, *meant]
     name_share = _share(names, free if value_share == 1.0 else heard)
     explained = _explained(heard, {*names, *parts}, vocabulary)
     if alone and name_share < 0.5:
         return Reading(key, value, 0.25 * explained)
     if value_share < 1.0 and name_share == 1.0:
         return Reading(key, value, 0.45 + 0.3 * explained + 0.1 * value_share, named=value_share == 0.0)
-    general = 0.03 if _GENERAL & set(names) else 0.0
+    general = 0.03 if GENERAL & set(names) else 0.0
     value_share = value_share if value_share == 1.0 else 0.5 * value_share
-    literal = 0.1 if len(parts) > 1 and in_a_row(parts, heard) else 0.0
-    return Reading(key, value, min(1.0, 0.5 * value_share + 0.25 * name_share + 0.25 * explained + general + literal))
+    literal = 0.1 if (in_a_row(parts, heard) if len(parts) > 1 else canonical(value).lower() in said) else 0.0
+    score = 0.5 * value_share + 0.25 * name_share + 0.25 * explained + general + literal
+    return Reading(key, value, min(1.0, score) - (SYNONYM if meant else 0.0))
+
+
+def _meant(content: Sequence[str], heard: Sequence[str], names: Sequence[str]) -> set[str]:
+    """Return the words that say a value of one word by a synonym; none where it has more words."""
+    if len(content) != 1:
+        return set()
+    alike = {word for group in SYNONYMS if content[0] in group for word in group}
+    return alike & {part for part in heard if part not in names}
 
 
 def _switch(key: str, values: list[Value], said: list[str], vocabulary: set[str]) -> list[Reading]:
@@ -119,7 +158,7 @@ def _switch(key: str, values: list[Value], said: list[str], vocabulary: set[str]
     heard = [*(stem(word) for word in said), *undone]
     off = bool(undone) or "off" in said or any(part in NO for part in heard)
     content = [part for part in names if part not in YES] or names
-    weights = {part: 0.3 if part in _GENERAL else 1.0 for part in content}
+    weights = {part: 0.3 if part in GENERAL else 1.0 for part in content}
     share = sum(weight for part, weight in weights.items() if part in heard) / sum(weights.values())
     explained = _explained(heard, {*names, *YES, *NO, *(f"dis{part}" for part in undone)}, vocabulary)
     sided = any(part in YES or part in NO for part in heard)
@@ -162,13 +201,16 @@ def _explained(heard: Sequence[str], by: set[str], vocabulary: set[str]) -> floa
 
 
 def choose(phrase: str, model: Worded) -> tuple[list[Reading], list[Reading]]:
-    """Return (meant, rivals): `meant` is one reading, or all positive values of a fact whose name alone was said.
+    """Return (meant, rivals): `meant` is one reading, all values of a fact whose name alone was said, or several facts
+    that were all said.
 
     Empty `meant` with rivals: ambiguous between them. Empty both: nothing known is similar enough.
     """
     ranked = readings(phrase, model)
     if not ranked:
         return [], []
+    if named := _by_name(phrase, model):
+        return named, []
     best = ranked[0]
     if best.score < ACCEPT:
         return _by_similarity(phrase, model)
@@ -176,17 +218,32 @@ def choose(phrase: str, model: Worded) -> tuple[list[Reading], list[Reading]]:
     if best.named:
         named = [r for r in close if r.key == best.key]
         if len(named) == len(close):
-            return positive(named), []
+            return named, []
     if len(close) == 1:
         return [best], []
+    every = EVERY & set(tokens(phrase)) and len({canonical(r.value) for r in close}) == 1
+    if every or _apart(close, stems(phrase)):
+        return close, []
     return _settle(phrase, model, close)
+
+
+def _apart(close: list[Reading], heard: Sequence[str]) -> bool:
+    """Return whether every reading is said whole, each in words of its own: "the service up with the fix applied"."""
+    words = [{*stems(reading.key), *stems(canonical(reading.value))} for reading in close]
+    return set().union(*words) <= set(heard) and sum(map(len, words)) == len(set().union(*words))
+
+
+def wanted(named: list[Reading]) -> list[Reading]:
+    """Return which values of a fact whose name alone was said can be meant by wanting it: neither bad nor a start."""
+    heard = {r: set(stems(canonical(r.value))) for r in named}
+    return [r for r in named if not heard[r] & (NOTHING | BAD | UNFINISHED) and "not" not in heard[r]]
 
 
 def positive(named: list[Reading]) -> list[Reading]:
     """Return the readings of a fact whose name alone was said that mean it is there: not "none", not over."""
-    there = [r for r in named if not _NOTHING & set(stems(canonical(r.value)))]
+    there = [r for r in named if not NOTHING & set(stems(canonical(r.value)))]
     begun = [r for r in there if not {"not"} & set(tokens(canonical(r.value)))]
-    lasting = [r for r in begun if not _OVER & set(stems(canonical(r.value)))]
+    lasting = [r for r in begun if not OVER & set(stems(canonical(r.value)))]
     return lasting or begun or there
 
 
@@ -200,23 +257,63 @@ def _settle(phrase: str, model: Worded, close: list[Reading]) -> tuple[list[Read
     return [], [close[i] for i in order]
 
 
+def _by_name(phrase: str, model: Worded) -> list[Reading]:
+    """Return the values of the one fact that a phrase names, in part at least, saying no more than that it is done."""
+    heard = {part for part in stems(phrase) if part not in STOP}
+    entered = model.entered()
+    changing = [key for key in model.slots if not entered or any(fact[0] == key for fact in entered)]
+    named = [key for key in changing if heard & set(stems(key)) and len(known_values(model, key)) > 1]
+    if len(named) != 1 or heard - set(stems(named[0])) - DONE:
+        return []
+    values = known_values(model, named[0])
+    said = {part for key in changing for value in known_values(model, key) for part in stems(canonical(value))}
+    if is_switch(values) or heard & (said - DONE) or any(set(stems(canonical(value))) & heard for value in values):
+        return []
+    return [Reading(named[0], value, ACCEPT, named=True) for value in values]
+
+
 def _by_similarity(phrase: str, model: Worded) -> tuple[list[Reading], list[Reading]]:
     """Read a phrase that shares too few words with any fact by its text similarity alone."""
-    sentences = dict(model.fact_sentences())
-    if not sentences:
+    sentences, entered = model.fact_sentences(), model.entered()
+    facts = [fact for fact in sentences if not entered or fact in entered]
+    if not facts:
         return [], []
-    facts = list(sentences)
     likeness = model.similarity(phrase, [sentences[fact] for fact in facts])
     ranked = sorted(zip(likeness, facts, strict=True), key=lambda pair: -pair[0])
-    found = [Reading(key, value, score) for score, (key, value) in ranked if score >= ALONE]
-    close = [reading for reading in found if found[0].score - reading.score < MARGIN]
-    return (close, []) if len(close) == 1 else ([], close)
+    alike = [Reading(key, value, score) for score, (key, value) in ranked if score >= ALONE]
+    close = [reading for reading in alike if alike[0].score - reading.score < MARGIN]
+    if len(close) == 1:
+        return close, []
+    if len({reading.key for reading in close}) == 1:
+        return [Reading(close[0].key, value, close[0].score, True) for value in known_values(model, close[0].key)], []
+    return [], close
+
+
+def beside(phrase: str, first: Reading, model: Worded) -> list[Reading]:
+    """Return what else a phrase says: values, of one fact each, in the words that `first` does not account for.
+
+    "bring the full scope live" is the scope and, beside it, the one fact that can be live.
+    """
+    mine = {*stems(first.key), *stems(canonical(first.value))}
+    mine |= _meant([word for word in mine if word not in STOP][-1:], stems(phrase), stems(first.key))
+    rest = {word for word in tokens(phrase) if stem(word) not in mine and stem(word) not in STOP}
+    entered = model.entered()
+    found: dict[str, list[Reading]] = {}
+    for key in model.slots:
+        values = known_values(model, key)
+        for value in () if key == first.key or is_switch(values) or len(values) == 1 else values:
+            parts = set(tokens(canonical(value)))
+            alone = parts and parts <= rest and not parts & set(tokens(key))
+            whole = {*stems(key), *stems(canonical(value))} <= set(map(stem, rest))
+            if (alone or whole) and (not entered or (key, value) in entered):
+                found.setdefault(" ".join(sorted(parts)), []).append(Reading(key, value, first.score))
+    return [said[0] for said in found.values() if len(said) == 1]
 
 
 def nearest(phrase: str, model: Worded, n: int = 4) -> list[str]:
     """Return the facts most similar to a phrase that could not be read, for the error message."""
-    sentences = dict(model.fact_sentences())
-    facts = list(sentences)
+    sentences, entered = model.fact_sentences(), model.entered()
+    facts = [fact for fact in sentences if not entered or fact in entered]
     likeness = model.similarity(phrase, [sentences[fact] for fact in facts]) if facts else []
     shared = {(r.key, canonical(r.value)): r.score for r in readings(phrase, model)}
     scored = [

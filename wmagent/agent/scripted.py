@@ -189,6 +189,10 @@ class ScriptedWorldModel:
             if value is not None
         }
 
+    def entered(self) -> dict[tuple[str, Value], dict[str, int]]:
+        """Return nothing: there is no record."""
+        return {}
+
     def score(self, transitions: Sequence[Transition]) -> list[ScriptedScore]:
         """Return -log p by the rules; what the rules exclude has p-value .001 and names the facts that differ."""
         return [self._score(transition) for transition in transitions]

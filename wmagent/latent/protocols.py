@@ -198,7 +198,7 @@ class Search:
 class Budget:
     """How much a search may spend: imagined transitions and, if given, milliseconds."""
 
-    simulations: int = 2_000
+    simulations: int = 4_000
     milliseconds: float | None = None
 
 

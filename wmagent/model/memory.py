@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -52,6 +53,14 @@ class Memory:
         outside = pair[held.nonzero().squeeze(1)]
         outside = features[outside[torch.randperm(len(outside), generator=generator)[:MEASURED_ROWS]]]
         return cls(features, pair, before, after, action, accepted, hours, cases, _percentile(outside, known))
+
+    @cached_property
+    def entered(self) -> list[tuple[int, int, int, int]]:
+        """(slot, code, action, count): how often a recorded step of an action gave a slot a value it did not have."""
+        row, slot = (self.before != self.after).nonzero(as_tuple=True)
+        made = torch.stack([slot, self.after[row, slot], self.action[row]], 1)
+        distinct, count = made.unique(dim=0, return_counts=True)
+        return [(*entry, number) for entry, number in zip(distinct.tolist(), count.tolist(), strict=True)]
 
     def nearest(self, rows: Tensor, feature: Tensor, k: int) -> tuple[list[int], list[float]]:
         """Return the k recorded `rows` (r,) nearest to a feature (f,), and their distances in radii."""

@@ -148,6 +148,16 @@ class WorldModel:
         """Return how every known fact that has a name of its own is worded for the text backend."""
         return {(self.slots[i], raw): fact_sentence(self.slots[i], text) for i, text, raw in self.vocabulary.named()}
 
+    def entered(self) -> dict[tuple[str, Value], dict[str, int]]:
+        """Return for every fact that a recorded step made true how often each action's name did."""
+        found: dict[tuple[str, Value], dict[str, int]] = {}
+        for slot, code, action, count in self.memory.entered if self.memory is not None else ():
+            value, name = self.vocabulary.raw[slot][code], self.actions[action].name
+            if value is not None:
+                names = found.setdefault((self.slots[slot], value), {})
+                names[name] = names.get(name, 0) + count
+        return found
+
     def embed(self, sentences: Sequence[str]) -> Tensor:
         """Return (v, w) embeddings by the model's text backend, loaded at the first call."""
         if self._embed is None:

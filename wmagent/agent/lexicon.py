@@ -1,0 +1,44 @@
+"""English words that say little, yes or no, good or bad, begun or done, and which of them mean the same in workflows.
+Knows word stems; must not know facts of any model."""
+
+from __future__ import annotations
+
+from wmagent.agent.phrases import stem_set
+
+STOP = stem_set(
+    "a an the it its this that be is are was been being have has had get gets got getting make makes made making "
+    "sure ensure bring brings keep keeps become becomes reach set let do does to of for with and then so please "
+    "want need wants needs i we you my our should must can will would shall as by at into in on there state "
+    "possible soon quickly try turn turned switch switched put goal case while also both still until end up go"
+)
+YES = stem_set("true yes on enabled enable active activated")
+NO = stem_set("false no off disabled disable inactive deactivated out")
+GENERAL = stem_set("status state stage outcome result phase mode setting")
+NOTHING = stem_set("none no false absent nothing null unknown 0")
+OVER = stem_set("cleared closed resolved ended lifted removed released cancelled canceled over")
+BAD = stem_set(
+    "aborted bad blocked broken cancelled canceled crashed damaged declined defective degraded denied disputed down "
+    "error escalated expired failed failing frozen impatient invalid late lost overdue refused rejected stopped "
+    "suspended overpaid underpaid withdrawn wrong"
+)
+UNFINISHED = stem_set("draft drafted incomplete new open partial pending planned progress started unknown waiting")
+SYNONYMS = tuple(
+    stem_set(words)
+    for words in (
+        "close closed end ended finish finished complete completed conclude concluded done over",
+        "approve approved accept accepted grant granted authorise authorised authorize authorized agreed consent yes",
+        "pass passed clear cleared succeed succeeded successful",
+        "reject rejected refuse refused decline declined deny denied",
+        "deliver delivered dispatch dispatched ship shipped",
+        "fix fixed repair repaired mend mended",
+        "resolve resolved solve solved settle settled",
+        "up available running working restored",
+        "down unavailable",
+        "live production launched released",
+        "full whole entire everything",
+        "cancel cancelled canceled abort aborted",
+        "damage damaged corrupt corrupted broken",
+    )
+)
+DONE = stem_set("done finished complete completed ready through place")
+EVERY = frozenset(("all", "every", "everything", "each", "both"))

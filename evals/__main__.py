@@ -99,6 +99,14 @@ def _questions_of_truth(kinds: Any, shared: argparse.ArgumentParser) -> None:
     inside = kinds.add_parser("inside", parents=[shared], help="agents trained in the imagined world")
     _world_options(inside)
     inside.set_defaults(run=_inside)
+    moved = kinds.add_parser("transfer", parents=[shared], help="the same workflow under other names")
+    _world_options(moved, 12_000)
+    moved.add_argument("--scratch", default="tiny", help="preset of models learned from the few rows alone")
+    moved.set_defaults(run=_transfer)
+    words = kinds.add_parser("paraphrase", parents=[shared], help="states, goals and actions in other words")
+    _world_options(words, 12_000)
+    words.add_argument("--questions", type=int, default=40)
+    words.set_defaults(run=_paraphrase)
     search = kinds.add_parser("search-scaling", parents=[shared], help="plan success against simulations and horizon")
     _world_options(search, 60_000)
     search.add_argument("--cases", type=int, default=4)
@@ -209,6 +217,20 @@ def _inside(options: argparse.Namespace) -> dict[str, Any]:
 
     settings = Settings(options.world, options.transitions, options.preset, options.text)
     return run(options.seeds, settings, options.models, _say)
+
+
+def _transfer(options: argparse.Namespace) -> dict[str, Any]:
+    from wmagent.evals.transfer import run
+
+    given = {name: getattr(options, name) for name in ("transitions", "preset", "text", "scratch", "models")}
+    return dict(run(options.world, options.seeds, **given, progress=_say))
+
+
+def _paraphrase(options: argparse.Namespace) -> dict[str, Any]:
+    from wmagent.evals.paraphrase import run
+
+    given = {name: getattr(options, name) for name in ("transitions", "preset", "text", "questions", "models")}
+    return dict(run(options.world, options.seeds, **given, progress=_say))
 
 
 def _search_scaling(options: argparse.Namespace) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wmagent.agent.lexicon import NO, YES
+from wmagent.agent.lexicon import BAD, NO, SYNONYMS, TURNS, YES
 from wmagent.agent.phrases import spoken, stems, tokens
 from wmagent.agent.readings import Worded, is_switch, known_values
 from wmagent.domain.types import Facts, Value, canonical
@@ -20,6 +20,7 @@ from wmagent.domain.types import Facts, Value, canonical
 # within CLEAR; a value where it is like what was said by SAID and leads the next one by AHEAD.
 LEAST, NAME, CLEAR = 0.3, 0.2, 0.05
 SAID, AHEAD = 0.4, 0.1
+SYNONYM, TURNED = 0.1, 0.25  # what a synonym is less than the word itself, and what a denial takes from a likeness
 VALUES = 0.5  # what a value weighs beside the name of its fact
 MOST = 64  # values of a fact that are compared; more are no words
 SENTENCE = 5  # words from which on a value is a sentence, such as a rule: another one is another rule
@@ -128,7 +129,24 @@ def _similarities(value: Value, known: Sequence[Value], model: Worded) -> list[f
         heard = set(stems(canonical(value)))
         sides = {"true": bool(heard & YES), "false": bool(heard & NO)}
         return [float(sides[canonical(candidate).lower()]) for candidate in known]
-    return model.similarity(spoken(canonical(value)), [spoken(canonical(candidate)) for candidate in known])
+    said, texts = spoken(canonical(value)), [spoken(canonical(candidate)) for candidate in known]
+    alike = model.similarity(said, texts)
+    return [_weighed(said, text, score) for text, score in zip(texts, alike, strict=True)]
+
+
+def _weighed(said: str, text: str, likeness: float) -> float:
+    """Return the likeness of what was said to a value: synonyms are alike, and of two one of which is denied or bad
+    the other is less so."""
+    mine, theirs = set(stems(said)), set(stems(text))
+    if any(theirs <= group and mine & group for group in SYNONYMS) and _denied(said) == _denied(text):
+        return max(likeness, 1.0 - SYNONYM)
+    differ = (_denied(said) != _denied(text)) + (bool(mine & BAD) != bool(theirs & BAD))
+    return likeness - TURNED * differ
+
+
+def _denied(text: str) -> bool:
+    """Return whether a text denies something: "not patient", "impatient", "no approval"."""
+    return any(word in TURNS or (word[:2] in ("un", "in", "im") and len(word) > 6) for word in tokens(text))
 
 
 def _number(value: Value) -> bool:

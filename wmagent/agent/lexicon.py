@@ -38,7 +38,18 @@ SYNONYMS = tuple(
         "full whole entire everything",
         "cancel cancelled canceled abort aborted",
         "damage damaged corrupt corrupted broken",
+        "low small little minor slight tiny hardly",
+        "medium average middle moderate mid",
+        "high large big great severe considerable major sizeable strong",
+        "degraded impaired limited badly poorly",
+        "none nothing absent no without",
+        "new unknown first",
+        "known existing",
+        "missing lacking",
+        "arrived received come",
+        "not yet open",
     )
 )
+TURNS = frozenset(("no", "not", "never", "none", "nothing", "without", "hardly", "nobody", "neither", "still", "yet"))
 DONE = stem_set("done finished complete completed ready through place")
 EVERY = frozenset(("all", "every", "everything", "each", "both"))

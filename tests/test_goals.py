@@ -10,7 +10,7 @@ from wmagent.agent.doubles import ScriptedWorldModel
 from wmagent.agent.goal_check import check_goal
 from wmagent.agent.goals import understand
 from wmagent.agent.matching import match_action, match_actions
-from wmagent.domain.types import Action, Condition, Goal
+from wmagent.domain.types import Action, Condition, Goal, Value
 from wmagent.errors import InputError
 
 CONTRACT = ScriptedWorldModel(
@@ -254,3 +254,70 @@ def test_actions_that_share_a_name_are_meant_together_but_not_as_one() -> None:
 def test_unclear_actions_are_refused(words: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         match_actions(words, CONTRACT)
+
+
+class Recorded(ScriptedWorldModel):
+    """A model with a record of which steps made which facts true."""
+
+    made: dict[tuple[str, Value], dict[str, int]]
+
+    def entered(self) -> dict[tuple[str, Value], dict[str, int]]:
+        return self.made
+
+
+ORDERS = Recorded(
+    {
+        "customer": ("new", "existing"),
+        "order": ("open", "sent", "confirmed", "cancelled"),
+        "payment": ("open", "blocked", "paid"),
+        "rollout": ("open", "live", "failed"),
+        "scope": ("reduced", "full"),
+        "design": ("open", "done"),
+        "front end": ("open", "built"),
+        "back end": ("open", "built"),
+        "change approval": ("none", "granted", "frozen"),
+    },
+    {},
+)
+ORDERS.made = {
+    ("order", "sent"): {"send order": 60},
+    ("order", "confirmed"): {"await reply": 50},
+    ("order", "cancelled"): {"await reply": 5},
+    ("payment", "paid"): {"pay invoice": 40},
+    ("payment", "blocked"): {"pay invoice": 4},
+    ("rollout", "live"): {"go live": 30},
+    ("rollout", "failed"): {"go live": 6},
+    ("scope", "full"): {"extend": 9},
+    ("scope", "reduced"): {"extend": 9},
+    ("design", "done"): {"draw": 9},
+    ("front end", "built"): {"build": 20},
+    ("back end", "built"): {"build": 20},
+    ("change approval", "granted"): {"ask the board": 10},
+    ("change approval", "frozen"): {"patch": 5},
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted", "never"),
+    [
+        ("have the invoice paid", ["payment == paid"], []),  # by the step that is done for it
+        ("get the rollout done", ["rollout == live"], []),  # the one end that is no failure
+        ("bring the full scope live", ["scope == full", "rollout == live"], []),
+        ("have all parts built", ["back end == built", "front end == built"], []),
+        ("bring the order confirmed plus payment paid", ["order == confirmed", "payment == paid"], []),
+        ("go live without a change freeze", ["rollout == live"], ["change approval == frozen"]),
+        ("scope full, and at no point on the way should the rollout fail", ["scope == full"], ["rollout == failed"]),
+        ("scope full with the rollout not being failed at any time", ["scope == full"], ["rollout == failed"]),
+        ("what we are after is a cancelled order", ["order == cancelled"], []),
+    ],
+)  # fmt: skip
+def test_goals_are_facts_that_steps_make_true(words: str, wanted: list[str], never: list[str]) -> None:
+    goal = understand(words, ORDERS).goal
+    assert [condition.words() for condition in goal.conditions] == wanted
+    assert [condition.words() for condition in goal.forbidden] == never
+
+
+@pytest.mark.parametrize("words", ["get the customer", "have the money with the customer", "get the order done"])
+def test_what_no_step_makes_true_is_not_guessed(words: str) -> None:
+    with pytest.raises(InputError, match=r"cannot express|can mean"):
+        understand(words, ORDERS)

@@ -26,12 +26,21 @@ from wmagent.errors import InputError
         ("within two hundred hours", 200),
         ("by tomorrow", 24),
         ("in less than 1.5 days", 36),
+        ("in a day and a half", 36),
+        (", max 10 days", 240),
+        (", 36 hours max", 36),
+        ("in at most ten days", 240),
+        ("after 120 hours at the latest", 120),
+        (", 480 hours at the longest", 480),
+        ("in no longer than 3 days until then", 72),
+        (", it must not take us longer than ten days until we get there", 240),
+        (", it takes twelve hours at the longest", 12),
     ],
 )
 def test_deadlines(words: str, hours: float) -> None:
     limits = take_limits(f"approved {words}")
     assert limits.deadline == hours
-    assert limits.rest.strip() == "approved"
+    assert limits.rest.strip(" ,") == "approved"
     assert limits.max_cost is None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from wmagent.adapters.text import MiniLM, text_backend
@@ -46,6 +48,31 @@ def test_yes_and_no_are_switches() -> None:
     assert ground({**FACTS, "paid": "yes"}, MODEL).facts["paid"] == "True"
     assert ground({**FACTS, "paid": "off"}, MODEL).facts["paid"] == "False"
     assert ground({**FACTS, "paid": "perhaps"}, MODEL).facts["paid"] == "perhaps"
+
+
+class Alike(ScriptedWorldModel):
+    """A model whose text backend finds everything alike, so that only the words themselves can decide."""
+
+    def similarity(self, text: str, candidates: Sequence[str]) -> list[float]:
+        return [0.6 - 0.15 * number for number, _ in enumerate(candidates)]
+
+
+@pytest.mark.parametrize(
+    ("key", "said", "read"),
+    [
+        ("mood", "not patient", "not patient"),  # what is denied is not the value itself
+        ("mood", "relaxed", "patient"),
+        ("server", "running badly", "running badly"),  # nor is it where what is said is bad
+        ("approval", "nothing", "none"),
+        ("approval", "permission accepted", "granted"),
+    ],
+)
+def test_denied_and_bad_values_are_not_the_values_themselves(key: str, said: str, read: str) -> None:
+    model = Alike(
+        {"mood": ("patient", "angry"), "server": ("running", "stopped"), "approval": ("asked", "granted", "none")}, {}
+    )
+    facts: Facts = {"mood": "patient", "server": "running", "approval": "asked", key: said}
+    assert ground(facts, model).facts[key] == read
 
 
 def test_names_are_read_one_to_one_together_with_their_values() -> None:

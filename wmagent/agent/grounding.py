@@ -138,9 +138,9 @@ def _weighed(said: str, text: str, likeness: float) -> float:
     """Return the likeness of what was said to a value: synonyms are alike, and of two one of which is denied or bad
     the other is less so."""
     mine, theirs = set(stems(said)), set(stems(text))
-    if any(theirs <= group and mine & group for group in SYNONYMS) and _denied(said) == _denied(text):
-        return max(likeness, 1.0 - SYNONYM)
     differ = (_denied(said) != _denied(text)) + (bool(mine & BAD) != bool(theirs & BAD))
+    if not differ and any(theirs <= group and mine & group for group in SYNONYMS):
+        return max(likeness, 1.0 - SYNONYM)
     return likeness - TURNED * differ
 
 

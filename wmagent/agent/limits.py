@@ -26,7 +26,7 @@ NUMBER = rf"(?:\d[\d,]*(?:\.\d+)?(?:\s?k\b)?|(?:(?:{_WORD})\b(?:[\s-]+(?:and\s+)
 _MOST = r"(?:at\s+(?:the\s+)?(?:most|longest|latest|max(?:imum)?)|max(?:imum)?\.?|tops)"
 _LEAD = (
     rf"(?:within|inside|(?:in|under|for)?\s*(?:less|no more|not more) than|(?:in|by)?\s*{_MOST}|in under"
-    r"|(?:no|not(?:\s+be)?) (?:later|longer|slower) than|by|before|under|in|up to)"
+    r"|(?:in\s+)?(?:no|not(?:\s+be)?) (?:later|longer|slower) than|by|before|under|in|up to)"
 )
 _TAKES = (
     r"(?:(?:it|that|this|which)\s+)?(?:(?:must|should|may|shall|can|will|is|does)\s+)?(?:not\s+|to\s+|allowed\s+)*"

@@ -17,9 +17,9 @@ GENERAL = stem_set("status state stage outcome result phase mode setting")
 NOTHING = stem_set("none no false absent nothing null unknown 0")
 OVER = stem_set("cleared closed resolved ended lifted removed released cancelled canceled over")
 BAD = stem_set(
-    "aborted bad badly blocked broken cancelled canceled crashed damaged declined defective degraded denied disputed down "
-    "error escalated expired failed failing frozen impatient invalid late lost overdue poorly slowly refused rejected stopped "
-    "suspended overpaid underpaid withdrawn wrong"
+    "aborted bad badly blocked broken cancelled canceled crashed damaged declined defective degraded denied "
+    "disputed down error escalated expired failed failing frozen impatient invalid late lost overdue poorly "
+    "slowly refused rejected stopped suspended overpaid underpaid withdrawn wrong"
 )
 UNFINISHED = stem_set("draft drafted incomplete new open partial pending planned progress started unknown waiting")
 SYNONYMS = tuple(

@@ -27,6 +27,7 @@ from wmagent.latent.protocols import Budget, Dynamics
 from wmagent.model.baselines import NAMES, baseline
 from wmagent.model.baselines.dynamics import BaselineDynamics
 from wmagent.model.controls import MODES, Controlled
+from wmagent.planning.remembered import Remembered
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +112,7 @@ class _Judged:
         )
         say(f"learned: {self.learning}")
         self.agent = Agent(self.model, planner=settings.planner)
+        self.imagined = Remembered(self.model)  # for all the searches of policies that plan anew at every step
         self.recorded = {key_of(row.before.facts) for row in self.training}
 
     def result(self) -> dict[str, Any]:
@@ -150,7 +152,7 @@ class _Judged:
 
     def _plans(self) -> dict[str, Any]:
         cases, runs = self.cases, self.settings.runs
-        found = {"world model": self._judge(self._replanning(self.model), cases, runs)}
+        found = {"world model": self._judge(self._replanning(self.imagined), cases, runs)}
         for name in ("tabular_mdp", "successor_representation"):
             fitted = baseline(name).fit(self.training, self.seed)
             found[name] = self._judge(self._own(fitted), cases, runs)
@@ -165,7 +167,7 @@ class _Judged:
         found: dict[str, Any] = {"firm": {}, "free": {}}
         cases = self.cases[: self.settings.control_cases]
         for mode in MODES:
-            planned = self._replanning(Controlled(self.model, mode, self.seed, reference))  # type: ignore[arg-type]
+            planned = self._replanning(Controlled(self.imagined, mode, self.seed, reference))  # type: ignore[arg-type]
             found["firm"][mode] = self._judge(lambda *case, planned=planned: Firm(planned(*case)), cases, runs)
             found["free"][mode] = self._judge(planned, cases, runs)
         if cases:

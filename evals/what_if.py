@@ -68,7 +68,7 @@ class Settings:
     runs: int = 8
     control_cases: int = 6
     control_runs: int = 2
-    simulations: int = 4_000
+    simulations: int = 6_000
     courses: int = 60
     flips: int = 400
     parts: tuple[str, ...] = PARTS

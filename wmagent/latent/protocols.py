@@ -123,16 +123,17 @@ class Objective:
 
     The utility of a future is P(goal within deadline) - cost_weight * cost - hour_weight * hours
     - step_weight * steps - risk_weight * risk - outside_weight * outside, so that certain goals come first and padding
-    never pays. Risk is disagreement summed over steps; outside, the steps that no recorded experience supports.
+    never pays. Risk is disagreement summed over steps; outside, the steps that no recorded experience supports. Without
+    a price for money or hours, those of an average first step cost as much as a step, whatever the units.
     """
 
     conditions: tuple[Condition, ...]
     forbidden: tuple[Condition, ...] = ()
     deadline: float | None = None  # hours
     max_cost: float | None = None
-    cost_weight: float = 1e-5
-    hour_weight: float = 1e-5
-    step_weight: float = 1e-3
+    cost_weight: float | None = None
+    hour_weight: float | None = None
+    step_weight: float = 2e-4
     risk_weight: float = 0.0
     outside_weight: float = 0.0
     min_legal: float = 0.5  # an action is imagined only where its legality is at least this
@@ -198,7 +199,7 @@ class Search:
 class Budget:
     """How much a search may spend: imagined transitions and, if given, milliseconds."""
 
-    simulations: int = 4_000
+    simulations: int = 6_000
     milliseconds: float | None = None
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from wmagent.errors import InputError
 from wmagent.latent.protocols import Dynamics, Latent, Objective
 from wmagent.planning.columns import Column, States
+from wmagent.planning.objective import priced
 
 UNSEEN = -1  # entry of `pair_of` where nothing was imagined yet
 MIN_OUTCOME = 1e-4
@@ -53,6 +54,8 @@ class Edges:
 
 class ImaginedGraph:
     """What one search has imagined so far. Row 0 is the start; `imagined` counts transitions asked of the model.
+
+    `objective` is the one given, from the first imagined pairs on with prices for money and hours if it had none.
 
     Outcomes that neither the mean nor any head gives more than `least` are dropped and the others renormalised.
     """
@@ -228,6 +231,8 @@ class ImaginedGraph:
             n_edges=n_edges,
         )
         self.pair_of[states, actions] = first_pair + np.arange(len(states))
+        if not first_pair:
+            self.objective = priced(self.objective, self.pairs.cost, self.pairs.hours)
 
     def _add_pairs(self, **columns: np.ndarray) -> None:
         for name, rows in columns.items():

@@ -145,8 +145,8 @@ def step_price(graph: ImaginedGraph) -> np.ndarray:
     objective, pairs = graph.objective, graph.pairs
     return (
         objective.step_weight
-        + objective.cost_weight * pairs.cost
-        + objective.hour_weight * pairs.hours
+        + (objective.cost_weight or 0.0) * pairs.cost
+        + (objective.hour_weight or 0.0) * pairs.hours
         + objective.risk_weight * pairs.disagreement
         + objective.outside_weight * pairs.outside
     )

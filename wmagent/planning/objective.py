@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from wmagent.domain.types import Condition, Goal, same_value
 from wmagent.errors import InputError, unknown
@@ -31,6 +34,21 @@ def objective_for(goal: Goal, **weights: float) -> Objective:
     require_consistent(goal.conditions, goal.forbidden)
     settings: dict[str, Any] = dict(weights)
     return Objective(goal.conditions, goal.forbidden, goal.deadline, goal.max_cost, **settings)
+
+
+def priced(objective: Objective, costs: np.ndarray, hours: np.ndarray) -> Objective:
+    """Return the objective with prices for money and hours where it has none: what the given steps cost or take on
+    average is worth as much as a step."""
+    return replace(
+        objective,
+        cost_weight=_price(objective.cost_weight, objective.step_weight, costs),
+        hour_weight=_price(objective.hour_weight, objective.step_weight, hours),
+    )
+
+
+def _price(given: float | None, step: float, amounts: np.ndarray) -> float:
+    mean = float(amounts.mean()) if len(amounts) else 0.0
+    return given if given is not None else step / mean if mean > 0 else 0.0
 
 
 def require_consistent(conditions: Sequence[Condition], forbidden: Sequence[Condition] = ()) -> None:
@@ -72,8 +90,8 @@ def utility(
     """
     return (
         probability
-        - objective.cost_weight * cost
-        - objective.hour_weight * hours
+        - (objective.cost_weight or 0.0) * cost
+        - (objective.hour_weight or 0.0) * hours
         - objective.step_weight * steps
         - objective.risk_weight * risk
         - objective.outside_weight * outside

@@ -57,7 +57,7 @@ class _Belief:
 
 def evaluate_on(graph: ImaginedGraph, plans: Sequence[Sequence[int]], max_states: int = 512) -> list[Candidate]:
     """Evaluate open plans on a graph that may already hold some of the imagination; see `evaluate`."""
-    objective, n = graph.objective, len(plans)
+    n = len(plans)
     _require_known(plans, graph.n_actions)
     if not n:
         return []
@@ -91,7 +91,7 @@ def evaluate_on(graph: ImaginedGraph, plans: Sequence[Sequence[int]], max_states
     if success.shape[1] == 1:
         success = np.repeat(success, 1 + graph.edges.heads.shape[1], 1)
     return [
-        _candidate(objective, tuple(plan), success[row], totals[row], steps[row, : len(plan)])
+        _candidate(graph.objective, tuple(plan), success[row], totals[row], steps[row, : len(plan)])
         for row, plan in enumerate(plans)
     ]
 

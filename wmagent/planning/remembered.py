@@ -4,7 +4,7 @@ Knows the protocol, and how equal states are told; must not know any planner."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -13,6 +13,15 @@ from torch import Tensor
 from wmagent.domain.types import Action, Condition
 from wmagent.latent.protocols import Dynamics, Latent, Prediction
 from wmagent.planning.columns import Column
+
+# What has an outcome axis, and how an outcome of no probability is filled in.
+OUTCOMES: dict[str, Literal["constant", "edge"]] = {
+    "probs": "constant",
+    "head_probs": "constant",
+    "done": "constant",
+    "duration_probs": "edge",
+    "codes": "edge",
+}
 
 
 class Coded(Dynamics, Protocol):
@@ -65,7 +74,7 @@ class Remembered:
             _keep(self._kept, _columns(self.model.imagine(latent.take(index), action[index])))
         found = {name: torch.from_numpy(column.rows[rows]) for name, column in self._kept.items()}
         codes = found.pop("codes")
-        heads = found.pop("head_probs").permute(1, 0, 2)
+        heads = found.pop("head_probs").permute(2, 0, 1)
         return Prediction(next=self.model.latent(codes.flatten(0, 1)), head_probs=heads, **found)
 
     def legality(self, latent: Latent) -> Tensor:
@@ -86,10 +95,24 @@ class Remembered:
 
 
 def _keep(kept: dict[str, Column], new: dict[str, np.ndarray]) -> None:
+    """Append rows to what is kept, all made as wide as the one with the most outcomes."""
     for name, rows in new.items():
         if name not in kept:
             kept[name] = Column(rows.shape[1:], rows.dtype.type, 1024)
+        if name in OUTCOMES:
+            width = max(rows.shape[1], kept[name].rows.shape[1])
+            if kept[name].rows.shape[1] < width:
+                before, kept[name] = kept[name], Column((width, *rows.shape[2:]), rows.dtype.type, 1024)
+                kept[name].append(_wide(before.rows, width, OUTCOMES[name]))
+            rows = _wide(rows, width, OUTCOMES[name])
         kept[name].append(rows)
+
+
+def _wide(rows: np.ndarray, width: int, mode: Literal["constant", "edge"]) -> np.ndarray:
+    """Return (b, width, …) rows with outcomes of no probability added."""
+    more = [(0, 0)] * rows.ndim
+    more[1] = (0, width - rows.shape[1])
+    return np.pad(rows, more, mode=mode)
 
 
 def _rows(known: dict[bytes, int], keys: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
@@ -109,5 +132,5 @@ def _columns(prediction: Prediction) -> dict[str, np.ndarray]:
     plain = ("probs", "legal", "done", "duration_probs", "cost", "surprise")
     found = {name: getattr(prediction, name).detach().numpy() for name in plain}
     found["codes"] = prediction.next.codes.view(b, k, -1).numpy()
-    found["head_probs"] = prediction.head_probs.detach().permute(1, 0, 2).numpy()
+    found["head_probs"] = prediction.head_probs.detach().permute(1, 2, 0).numpy()
     return found

@@ -35,6 +35,7 @@ _SPLIT = re.compile(
 )
 _FILLER = re.compile(
     r"\b(?:by|until|till) (?:then|now)\b|\bon the way(?: there)?\b|\bas well\b|\bat the same time\b|\bin addition\b"
+    r"|\b(?:i|we)(?:'d| would) (?:be (?:very )?(?:glad|grateful|happy)|appreciate it|like it|love it) if\b"
     r"|^\s*what (?:we|i) (?:are|am) (?:after|working towards|aiming for|looking for) is\b(?: that\b)?",
     re.I,
 )
@@ -46,7 +47,8 @@ _AT_NO_POINT = re.compile(
 _NEVER = re.compile(
     r"^(?:(?:it |there |this |which |that )?(?:must|may|should|shall|can|does|do|will|is to|are to)?\s*"
     r"(?:not|n't|never)(?: ever)? (?=be\b|become\b|have\b|get\b|any\b|there\b|a\b|an\b|reach\b)"
-    r"|mustn't|never|without|with no|avoid(?:ing)?|no(?!\w)|not at any time|prevent(?:ing)?|forbid(?:ding)?)\s*"
+    r"|mustn't|never|without|with no|avoid(?:ing)?|no(?!\w)|not at any time|prevent(?:ing)?|forbid(?:ding)?"
+    r"|(?:and |but )?(?:please )?(?:don't|do not|never) let)\s*"
     r"(?:ever )?",
     re.I,
 )

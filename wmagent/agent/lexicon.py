@@ -9,7 +9,9 @@ STOP = stem_set(
     "a an the it its this that be is are was been being have has had get gets got getting make makes made making "
     "sure ensure bring brings keep keeps become becomes reach set let do does to of for with and then so please "
     "want need wants needs i we you my our should must can will would shall as by at into in on there state "
-    "possible soon quickly try turn turned switch switched put goal case while also both still until end up go"
+    "possible soon quickly try turn turned switch switched put goal case while also both still until end up go "
+    "listen okay ok hey hi thank thanks kindly grateful glad appreciate could let lets see really actually finally "
+    "just way us him her them only time everyone everybody got ve re ll d s t here now obtain reach achieve"
 )
 YES = stem_set("true yes on enabled enable active activated")
 NO = stem_set("false no off disabled disable inactive deactivated out")
@@ -51,5 +53,6 @@ SYNONYMS = tuple(
     )
 )
 TURNS = frozenset(("no", "not", "never", "none", "nothing", "without", "hardly", "nobody", "neither", "still", "yet"))
+DETERMINERS = frozenset(("the", "a", "an", "our", "my", "your", "their", "its", "this", "that", "any", "no", "put"))
 DONE = stem_set("done finished complete completed ready through place")
 EVERY = frozenset(("all", "every", "everything", "each", "both"))

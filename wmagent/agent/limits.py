@@ -35,11 +35,17 @@ _TAKES = (
 _UNIT = r"(?:working\s+|business\s+)?(minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|wks?|w|fortnights?|months?)"
 _LONG = rf"(?:the\s+)?(?:next\s+)?({NUMBER})\s*(?:of\s+(?:a\s+)?|a\s+|an\s+)?-?{_UNIT}\b(\s+and\s+a\s+half\b)?"
 _THEN = r"(?:,?\s*(?:until|till|by)\s+(?:then|we get there|that point|it is done)\b)?"
+_FROM = r"(?:\s+from (?:now|today))?"
 _DEADLINES = tuple(
     re.compile(pattern + _THEN, re.IGNORECASE)
     for pattern in (
-        rf"(?:{_TAKES})?\b(?:after|within|in|by|for)?\s*{_LONG}\s+(?:or less|{_MOST})(?!\s+\d)",
-        rf"(?:{_TAKES}(?:longer|more) than|{_TAKES}{_LEAD}|\b{_LEAD})\s+{_LONG}(?:\s+from now|\s+from today)?",
+        rf"(?:{_TAKES})?\b(?:after|within|in|by|for)?\s*{_LONG}{_FROM}\s+(?:or less|{_MOST})(?!\s+\d)",
+        rf"\b{_MOST}\s+after\s+{_LONG}",
+        rf"(?:{_TAKES}(?:longer|more) than|{_TAKES}{_LEAD}|\b{_LEAD})\s+{_LONG}{_FROM}(?:\s+are over)?",
+        rf"\b(?:within|inside|in|with)\s+an?\s+(?:(?:window|limit|frame|deadline)\s+of\s+{_LONG})",
+        rf"\b(?:within|inside|in|with)\s+an?\s+{_LONG}\s+(?:window|limit|frame|deadline)",
+        rf"\b(?:(?:time )?limit|deadline)\s*(?:is|of|:)?\s*{_LONG}",
+        rf"\b(?:we|i|you|they)(?:'ve|\s+have)?\s+(?:only\s+)?(?:got|have)?\s*(?:only\s+)?{_LONG}(?:\s+time|\s+left)?",
     )
 )
 _TOMORROW = re.compile(r"\b(?:by|before|until) tomorrow\b", re.IGNORECASE)

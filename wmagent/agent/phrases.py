@@ -16,6 +16,7 @@ _PASTS = {
 }  # fmt: skip
 _IRREGULAR = {past: base for base, pasts in _PASTS.items() for past in pasts}
 _ENDINGS = (
+    "ature",
     "ations",
     "ation",
     "ings",

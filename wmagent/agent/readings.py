@@ -9,7 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from wmagent.agent.lexicon import BAD, DONE, EVERY, GENERAL, NO, NOTHING, OVER, STOP, SYNONYMS, UNFINISHED, YES
+from wmagent.agent.lexicon import (
+    BAD,
+    DETERMINERS,
+    DONE,
+    EVERY,
+    GENERAL,
+    NO,
+    NOTHING,
+    OVER,
+    STOP,
+    SYNONYMS,
+    UNFINISHED,
+    YES,
+)
 from wmagent.agent.phrases import stem, stems, tokens
 from wmagent.domain.types import Value, canonical
 
@@ -116,6 +129,8 @@ def _fact(key: str, value: Value, said: list[str], vocabulary: set[str], alone: 
     """
     heard = [stem(word) for word in said]
     names, parts = stems(key), stems(canonical(value)) or [canonical(value).lower()]
+    if len(parts) > 1 and {"".join(parts), "".join(tokens(canonical(value)))} & set(said):  # payout is paid out
+        heard = [*heard, *parts]
     content = [part for part in parts if part not in STOP] or parts
     free = list(heard)
     for part in content:
@@ -134,9 +149,16 @@ def _fact(key: str, value: Value, said: list[str], vocabulary: set[str], alone: 
         return Reading(key, value, 0.45 + 0.3 * explained + 0.1 * value_share, named=value_share == 0.0)
     general = 0.03 if GENERAL & set(names) else 0.0
     value_share = value_share if value_share == 1.0 else 0.5 * value_share
+    value_share *= 0.6 if len(parts) == 1 and _as_a_noun(parts[0], said, canonical(value).lower()) else 1.0
     literal = 0.1 if (in_a_row(parts, heard) if len(parts) > 1 else canonical(value).lower() in said) else 0.0
     score = 0.5 * value_share + 0.25 * name_share + 0.25 * explained + general + literal
     return Reading(key, value, min(1.0, score) - (SYNONYM if meant else 0.0))
+
+
+def _as_a_noun(part: str, said: Sequence[str], value: str) -> bool:
+    """Return whether a value is only said as a thing: "accept the offer" is not about what is offered."""
+    places = [i for i, word in enumerate(said) if stem(word) == part]
+    return bool(places) and all(i and said[i - 1] in DETERMINERS and said[i] != value for i in places)
 
 
 def _meant(content: Sequence[str], heard: Sequence[str], names: Sequence[str]) -> set[str]:
@@ -217,7 +239,7 @@ def choose(phrase: str, model: Worded) -> tuple[list[Reading], list[Reading]]:
     close = [reading for reading in ranked if best.score - reading.score < MARGIN]
     if best.named:
         named = [r for r in close if r.key == best.key]
-        if len(named) == len(close):
+        if len(named) == len(close) or len(stems(best.key)) > 1:
             return named, []
     if len(close) == 1:
         return [best], []

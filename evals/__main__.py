@@ -102,6 +102,8 @@ def _questions_of_truth(kinds: Any, shared: argparse.ArgumentParser) -> None:
     moved = kinds.add_parser("transfer", parents=[shared], help="the same workflow under other names")
     _world_options(moved, 12_000)
     moved.add_argument("--scratch", default="tiny", help="preset of models learned from the few rows alone")
+    moved.add_argument("--sizes", type=int, nargs="+", default=[10, 100, 1000], help="rows to adapt to")
+    moved.add_argument("--held-out", type=int, default=1_500, help="rows to predict")
     moved.set_defaults(run=_transfer)
     words = kinds.add_parser("paraphrase", parents=[shared], help="states, goals and actions in other words")
     _world_options(words, 12_000)
@@ -223,6 +225,7 @@ def _transfer(options: argparse.Namespace) -> dict[str, Any]:
     from wmagent.evals.transfer import run
 
     given = {name: getattr(options, name) for name in ("transitions", "preset", "text", "scratch", "models")}
+    given |= {"sizes": options.sizes, "held_out": options.held_out}
     return dict(run(options.world, options.seeds, **given, progress=_say))
 
 

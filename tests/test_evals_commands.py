@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import torch
 
-from wmagent.domain.types import Action, Facts, Observation, Transition
+import wmagent.worlds as worlds
+from wmagent.domain.types import Action, Facts, Observation, Transition, canonical
 from wmagent.errors import InputError
 from wmagent.evals import held_out
 from wmagent.evals.__main__ import main
+from wmagent.evals.paraphrase import wordings
 from wmagent.evals.report import shown, table, write
 from wmagent.evals.throughput import count_flops, run
 from wmagent.model.baselines import NAMES
@@ -150,3 +152,38 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
     summary = {"a": {"mean": 0.1, "per_seed": [0.1], "target": ""}}
     lines = contract_markdown({"summary": summary, "settings": {}, "seeds": [0]}).splitlines()
     assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|")
+
+
+def test_other_words_are_asked_as_plans_states_and_actions(tmp_path: Path) -> None:
+    shared = ["--seeds", "0", "--transitions", "1500", "--preset", "tiny", "--text", "minilm", "--out", str(tmp_path)]
+    assert main(["paraphrase", "--world", "contract-approval", *shared, "--questions", "2", "--no-plots"]) == 0
+    (found,) = json.loads((tmp_path / "paraphrase.json").read_text())["per_seed"]
+    assert found["goal"]["n"] == 10
+    assert found["goal"]["same"] > 0.5
+    assert found["value"]["same"] > 0.5
+    assert found["random_names"]["same"] == found["not_grounded"]["same"] == 0.0
+    assert found["actions"]["same"] > 0.7
+    assert found["actions"]["another"] == pytest.approx(
+        len(found["actions"]["read_as_another"]) / found["actions"]["n"]
+    )
+
+
+def test_wordings_name_what_the_worlds_have() -> None:
+    for name in worlds.names():
+        world, words = worlds.load(name), wordings(name)
+        assert set(words["goals"]) == {goal.words for goal in world.goals()}
+        assert set(words["facts"]) <= set(world.domains)
+        assert set(words["actions"]) == {action.name for action in world.actions}
+        for key, values in words["values"].items():
+            if world.definition.facts[key].policy is None:
+                assert set(values) <= {canonical(value) for value in world.domains[key]}
+    with pytest.raises(InputError, match="no wordings for 'moon'"):
+        wordings("moon")
+
+
+def test_transfer_is_measured_beside_scratch_and_chance(tmp_path: Path) -> None:
+    shared = ["--seeds", "0", "--transitions", "600", "--preset", "tiny", "--text", "minilm", "--out", str(tmp_path)]
+    small = ["--scratch", "", "--sizes", "10", "--held-out", "150"]
+    assert main(["transfer", "--world", "contract-approval", *shared, *small, "--no-plots"]) == 0
+    found = json.loads((tmp_path / "transfer.json").read_text())["mean"]
+    assert found["zero_shot"]["likeliest"] > found["random_alignment"]["likeliest"]

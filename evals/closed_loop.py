@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from wmagent.domain.types import Action, Facts, Goal
+from wmagent.domain.types import Action, FactKey, Facts, Goal, key_of
 from wmagent.domain.world import Oracle, Policy, World
-from wmagent.evals.outcomes import FactKey, key_of
 from wmagent.latent.protocols import Budget, Dynamics, Latent, Planner
 
 Legal = Callable[[Facts], Sequence[Action]]

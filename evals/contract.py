@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wmagent.domain.types import Facts, Goal
+from wmagent.domain.types import Facts, Goal, key_of
 from wmagent.evals.closed_loop import Replanning, closed_loop, handed_over, random_worth
 from wmagent.evals.goals import behaviour_questions, goal_errors, interval_coverage, planner_questions
 from wmagent.evals.latency import plan_latency
 from wmagent.evals.learned import learned
 from wmagent.evals.measure import versions
-from wmagent.evals.outcomes import key_of, legal_pairs, outcome_errors
+from wmagent.evals.outcomes import legal_pairs, outcome_errors
 from wmagent.evals.summary import summarise
 from wmagent.evals.tight import tightened
 from wmagent.latent.protocols import Budget

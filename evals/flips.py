@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from wmagent.domain.types import Observation, Transition, Value
+from wmagent.domain.types import Observation, Transition, Value, key_of
 from wmagent.domain.world import Oracle
 from wmagent.evals.metrics import bootstrap
-from wmagent.evals.outcomes import key_of
 
 
 @dataclass(frozen=True)

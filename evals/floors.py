@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wmagent.domain.types import Action, Facts, Goal
+from wmagent.domain.types import Action, FactKey, Facts, Goal, key_of
 from wmagent.domain.world import Oracle
-from wmagent.evals.outcomes import FactKey, key_of
 from wmagent.model.baselines import Baseline, RankedPolicy, Solver
 from wmagent.model.baselines.dynamics import BaselineDynamics
 

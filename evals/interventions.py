@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from wmagent.domain.types import Action, Facts, Goal, Transition
+from wmagent.domain.types import Action, FactKey, Facts, Goal, Transition, key_of
 from wmagent.domain.world import Oracle, World
 from wmagent.evals.metrics import bootstrap, coverage
-from wmagent.evals.outcomes import FactKey, key_of
 
 RARE = 5  # a (state, action) pair that was recorded fewer times than this is rare
 LARGE = 0.15  # an error from here on is one that should have been refused

@@ -10,18 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from wmagent.domain.types import Action, Facts, Transition, canonical
+from wmagent.domain.types import Action, FactKey, Facts, Transition, canonical, key_of
 from wmagent.domain.world import Oracle, Outcome
 from wmagent.evals.metrics import BINS, bin_of, bootstrap, top_value
 
-FactKey = tuple[tuple[str, str], ...]
 PairKey = tuple[FactKey, str]
 BATCH = 512
-
-
-def key_of(facts: Facts) -> FactKey:
-    """Return a hashable form of facts; equal facts have equal keys."""
-    return tuple(sorted((name, canonical(value)) for name, value in facts.items()))
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from wmagent.domain.types import Facts, Observation, Transition, Value
+from wmagent.domain.types import FactKey, Facts, Observation, Transition, Value, key_of
 from wmagent.errors import InputError
 from wmagent.evals.measure import versions
 from wmagent.evals.metrics import bootstrap
-from wmagent.evals.outcomes import FactKey, key_of
 from wmagent.worlds.restricting import restricted
 from wmagent.worlds.workflow import WorkflowWorld
 

@@ -14,12 +14,11 @@ from typing import Any
 
 import torch
 
-from wmagent.domain.types import Facts, Observation, Transition
+from wmagent.domain.types import Facts, Observation, Transition, key_of
 from wmagent.errors import InputError
 from wmagent.evals.learned import learned
 from wmagent.evals.measure import versions
 from wmagent.evals.metrics import NextState, score
-from wmagent.evals.outcomes import key_of
 from wmagent.evals.splits import walks
 from wmagent.model.alignment import align
 from wmagent.model.likeness import Alignment, Likeness

@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from wmagent.domain.types import Action, Facts, Goal
+from wmagent.domain.types import Action, Facts, Goal, key_of
 from wmagent.domain.world import Policy
 from wmagent.evals.closed_loop import Firm, Replanning
 from wmagent.evals.flips import flip_scores, flips
@@ -20,7 +20,6 @@ from wmagent.evals.floors import goal_probability, own_policy
 from wmagent.evals.interventions import answers, floor, questions, scores
 from wmagent.evals.learned import learned
 from wmagent.evals.measure import versions
-from wmagent.evals.outcomes import key_of
 from wmagent.evals.rollouts import courses, exact, imagined, persistence, rollout_scores
 from wmagent.evals.success import Case, Make, random_policy, simulate, success
 from wmagent.latent.protocols import Budget, Dynamics

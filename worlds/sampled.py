@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import NoReturn
 
+from wmagent.domain.shares import wilson
 from wmagent.domain.types import Action, Facts, Goal
 from wmagent.domain.world import Outcome, Policy, Truth
 from wmagent.errors import InputError, checked_seed
@@ -18,7 +19,6 @@ from wmagent.worlds.machine import Machine
 from wmagent.worlds.oracle import WorkflowOracle
 from wmagent.worlds.workflow import WorkflowWorld
 
-_NORMAL = 1.6448536269514722  # two-sided 90 %
 _LATE = 1e-6  # hours; sums of hours are not exact
 
 
@@ -152,7 +152,7 @@ class SampledOracle:
             hours += case.hours
             cost += case.cost
         n = self.samples
-        return Truth(won / n, hours / n, cost / n, (_wilson(won, n)[0], _wilson(won + cut, n)[1]))
+        return Truth(won / n, hours / n, cost / n, (wilson(won / n, n)[0], wilson((won + cut) / n, n)[1]))
 
 
 class _Target:
@@ -193,11 +193,3 @@ class _Case:
         self.hours += hours
         self.cost += cost
         self.verdict = self.target.verdict(self)
-
-
-def _wilson(hits: int, n: int) -> tuple[float, float]:
-    """Return Wilson's 90 % interval of a share."""
-    share, z2 = hits / n, _NORMAL**2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    reach = _NORMAL / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return max(0.0, min(middle - reach, share)), min(1.0, max(middle + reach, share))

@@ -10,12 +10,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from wmagent.agent.interval import T_90, Z, interval
+from wmagent.agent.interval import T_90, interval
 from wmagent.agent.plans import weakest_evidence
 from wmagent.agent.protocols import AgentModel
 from wmagent.agent.whatif import Answered, Plans, Question, answer_what_if, baseline_for
 from wmagent.domain.answers import Compared, Comparison, Difference
 from wmagent.domain.interventions import Intervention
+from wmagent.domain.shares import Z90
 from wmagent.errors import InputError, OutOfDomain
 from wmagent.planning.foresight import Foreseen
 
@@ -88,4 +89,4 @@ def _spread(differences: list[float]) -> float:
     if n < 2:
         return 0.0
     mean = sum(differences) / n
-    return T_90.get(n - 1, Z) * math.sqrt(sum((d - mean) ** 2 for d in differences) / (n - 1))
+    return T_90.get(n - 1, Z90) * math.sqrt(sum((d - mean) ** 2 for d in differences) / (n - 1))

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-# All constants of the interval. Z is the two-sided 90 % normal quantile, T_90 the same for Student's t by degrees of
-# freedom. HEAD_FACTOR scales the heads' standard deviation. n similar recorded cases count as
-# n + SHARED * n / (n + HALF) observations: the predictor also learns from cases that are less similar, but only
+from wmagent.domain.shares import Z90, wilson
+
+# All constants of the interval. T_90 is the two-sided 90 % quantile of Student's t by degrees of freedom. HEAD_FACTOR
+# scales the heads' standard deviation. n similar recorded cases count as n + SHARED * n / (n + HALF) observations: the
+# predictor also learns from cases that are less similar, but only
 # where there is something near at all. Chosen from measured coverage: 280 open plans of the contract world (220 from
 # recorded behaviour, 60 by the planner, one small model from 6,000 transitions, mean error .066): .914 of the
 # intervals held the exact P(goal), .917 on planners' plans, at a mean width of .28; without SHARED .964 at .42.
-Z = 1.6449
 T_90 = {1: 6.314, 2: 2.920, 3: 2.353, 4: 2.132, 5: 2.015, 6: 1.943, 7: 1.895, 8: 1.860, 9: 1.833}
 HEAD_FACTOR = 1.0
 SHARED = 40.0
@@ -37,9 +38,9 @@ def interval(probability: float, head_probabilities: Sequence[float], n_evidence
     # shrunk towards 1/2 by one pseudo-observation each way, so that p = 0 or 1 keeps a sampling variance
     shrunk = (p * n + 1.0) / (n + 2.0)
     sampling = shrunk * (1.0 - shrunk) / (n + 1.0)
-    variance = sampling + (_head_spread(head_probabilities) / Z) ** 2
+    variance = sampling + (_head_spread(head_probabilities) / Z90) ** 2
     effective = max(shrunk * (1.0 - shrunk) / variance - 1.0, 0.0)
-    return _wilson(p, effective)
+    return wilson(p, effective)
 
 
 def _head_spread(heads: Sequence[float]) -> float:
@@ -48,14 +49,4 @@ def _head_spread(heads: Sequence[float]) -> float:
         return 0.0
     mean = sum(heads) / len(heads)
     deviation = math.sqrt(sum((h - mean) ** 2 for h in heads) / (len(heads) - 1))
-    return HEAD_FACTOR * T_90.get(len(heads) - 1, Z) * deviation
-
-
-def _wilson(p: float, n: float) -> tuple[float, float]:
-    """Return the Wilson score interval of a share p of n observations."""
-    if n <= 0.0:
-        return 0.0, 1.0
-    z2 = Z * Z
-    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return max(0.0, min(centre - half, p)), min(1.0, max(centre + half, p))
+    return HEAD_FACTOR * T_90.get(len(heads) - 1, Z90) * deviation

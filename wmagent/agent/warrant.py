@@ -16,7 +16,6 @@ from wmagent.agent.warrant_words import estimand, statement
 from wmagent.causal.benchmark import strengths
 from wmagent.causal.estimates import (
     OVERLAP,
-    Z90,
     Decisions,
     Estimate,
     cross_fitted,
@@ -25,9 +24,10 @@ from wmagent.causal.estimates import (
     naive,
     weighted_share,
 )
-from wmagent.causal.estimates import wilson as share_interval
 from wmagent.causal.sensitivity import Strata, bounds, e_value, e_value_limit, tipping_gamma
 from wmagent.domain.answers import Support
+from wmagent.domain.shares import Z90
+from wmagent.domain.shares import wilson as share_interval
 from wmagent.domain.types import Action, Facts, Goal
 from wmagent.domain.warrant import EValue, Interval, Measured, Sensitivity, Warrant
 from wmagent.errors import InputError

@@ -3,16 +3,15 @@ Knows arrays of decisions, outcomes, propensities and predictions; must not know
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wmagent.domain.shares import wilson
 from wmagent.errors import InputError
 
 Floats = NDArray[np.float64]
-Z90 = 1.6448536269514722  # two-sided 90 % normal quantile
 CLIP = 0.02  # propensities below this are taken as this, which bounds a decision's weight by 50
 OVERLAP = 0.1  # from here on decisions are weighted; the rule of thumb of Crump, Hotz, Imbens & Mitnik (2009)
 
@@ -101,15 +100,6 @@ def cross_fitted(predicted: Floats, outcome: Floats, taken: Floats, fold: NDArra
         shift = logit(seen / n) - logit(expected / n)
         corrected[mine] = expit(logit(predicted[mine]) + shift)
     return corrected
-
-
-def wilson(value: float, n: float, z: float = Z90) -> tuple[float, float]:
-    """Return the Wilson score interval of a share `value` of n observations (n may be fractional)."""
-    if n <= 0:
-        return 0.0, 1.0
-    centre = (value + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(value * (1 - value) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return max(0.0, min(centre - half, value)), min(1.0, max(centre + half, value))
 
 
 def logit(share: Floats | float) -> Floats:

@@ -11,6 +11,7 @@ from wmagent.errors import InputError
 
 Value = str | int | float | bool
 Facts = Mapping[str, Value]
+FactKey = tuple[tuple[str, str], ...]  # facts as something that can be looked up
 Op = Literal["==", "!=", "<", "<=", ">", ">="]
 
 _NOTHING: Facts = MappingProxyType({})
@@ -111,6 +112,11 @@ def canonical(value: Value) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value)
+
+
+def key_of(facts: Facts) -> FactKey:
+    """Return a hashable form of facts; equal facts have equal keys."""
+    return tuple(sorted((name, canonical(value)) for name, value in facts.items()))
 
 
 def same_value(left: Value, right: Value) -> bool:

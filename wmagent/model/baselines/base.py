@@ -10,7 +10,6 @@ from typing import Protocol, runtime_checkable
 
 from wmagent.domain.types import Action, Facts, Goal, Transition, Value, canonical
 
-FactsKey = tuple[tuple[str, str], ...]
 Changes = tuple[tuple[str, "Value | None"], ...]  # sorted by key; None: the fact disappears
 FactProbabilities = dict[str, dict["Value | None", float]]  # key -> value (None: absent) -> probability
 NOTHING: Changes = ()
@@ -106,11 +105,6 @@ class Solver(Protocol):
 def text(value: Value | None) -> str | None:
     """Return the form in which fact values compare; an absent fact stays None and equals only itself."""
     return None if value is None else canonical(value)
-
-
-def key_of(facts: Facts) -> FactsKey:
-    """Return a hashable form of facts; equal facts have equal keys."""
-    return tuple(sorted((name, canonical(value)) for name, value in facts.items()))
 
 
 def ranked(weights: Mapping[Changes, float]) -> dict[Changes, float]:

@@ -11,17 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wmagent.domain.types import Action, Facts, Goal, Transition, Value
+from wmagent.domain.types import Action, FactKey, Facts, Goal, Transition, Value, key_of
 from wmagent.errors import InputError
-from wmagent.model.baselines.base import (
-    Branching,
-    FactProbabilities,
-    FactsKey,
-    RankedPolicy,
-    apply_changes,
-    key_of,
-    text,
-)
+from wmagent.model.baselines.base import Branching, FactProbabilities, RankedPolicy, apply_changes, text
 from wmagent.model.baselines.onehot import OneHot
 
 Floats = NDArray[np.floating[Any]]
@@ -94,8 +86,8 @@ class SuccessorRepresentation:
             steps[label], verdicts[label] = effect[:, :-1], effect[:, -1]
         counts = Counter(row.action.label() for row in transitions if row.error is None)
         known = {row.action.label(): row.action for row in transitions}
-        states: dict[FactsKey, Facts] = {}
-        visits = Counter[FactsKey]()
+        states: dict[FactKey, Facts] = {}
+        visits = Counter[FactKey]()
         for row in transitions:
             key = key_of(row.after.facts)
             states.setdefault(key, row.after.facts)
@@ -221,7 +213,7 @@ class SuccessorPolicy(RankedPolicy):
         self.learner = learner
         self.goal = goal
         self.worth = worth
-        self._ranked: dict[FactsKey, tuple[Action, ...]] = {}
+        self._ranked: dict[FactKey, tuple[Action, ...]] = {}
 
     def choices(self, facts: Facts, elapsed: float) -> tuple[Action, ...]:
         """Return the recorded actions, best first; none at the goal, where something forbidden holds and too late."""

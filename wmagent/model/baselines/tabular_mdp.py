@@ -7,18 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from wmagent.domain.types import Action, Facts, Goal, Transition
+from wmagent.domain.types import Action, FactKey, Facts, Goal, Transition, key_of
 from wmagent.errors import InputError
-from wmagent.model.baselines.base import (
-    NOTHING,
-    ChangeBaseline,
-    Changes,
-    FactsKey,
-    accepted_shares,
-    changes_between,
-    key_of,
-    ranked,
-)
+from wmagent.model.baselines.base import NOTHING, ChangeBaseline, Changes, accepted_shares, changes_between, ranked
 from wmagent.model.baselines.frequent import MostFrequentChange
 from wmagent.model.baselines.iteration import Entry, Table, iterate, steps_of
 from wmagent.model.baselines.tabular_policy import TabularPolicy
@@ -55,7 +46,7 @@ class TabularMDP(ChangeBaseline):
         self.table: Table | None = None
         self._frequent = MostFrequentChange()
         self._overall: dict[str, float] = {}
-        self._index: dict[FactsKey, int] = {}
+        self._index: dict[FactKey, int] = {}
         self._followed: dict[tuple[int, str], Counter[int]] = {}
         self._refused: Counter[tuple[int, str]] = Counter()
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wmagent.domain.types import Action, Facts, Goal
-from wmagent.model.baselines.base import FactsKey, RankedPolicy, apply_changes, key_of
+from wmagent.domain.types import Action, FactKey, Facts, Goal, key_of
+from wmagent.model.baselines.base import RankedPolicy, apply_changes
 from wmagent.model.baselines.iteration import Clock, Floats, Ints, Values
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class TabularPolicy(RankedPolicy):
         self.values = values
         steps = np.zeros(len(mdp.hours)) if clock.deadline is None else np.ceil(np.array(mdp.hours) / clock.unit - 1e-9)
         self._steps = steps.astype(np.int64)
-        self._worth: dict[tuple[FactsKey, int], list[float]] = {}
-        self._guess: dict[FactsKey, _Guess] = {}
+        self._worth: dict[tuple[FactKey, int], list[float]] = {}
+        self._guess: dict[FactKey, _Guess] = {}
 
     def choices(self, facts: Facts, elapsed: float) -> tuple[Action, ...]:
         """Return the recorded actions, best first; none at the goal, where something forbidden holds and too late."""
@@ -67,7 +67,7 @@ class TabularPolicy(RankedPolicy):
             worths[actions] = self.values.of_pairs(table, state, layer)
         return worths
 
-    def _guessed(self, facts: Facts, key: FactsKey, layer: int) -> Floats:
+    def _guessed(self, facts: Facts, key: FactKey, layer: int) -> Floats:
         if key not in self._guess:
             self._guess[key] = self._guess_from(facts)
         guess = self._guess[key]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import NoReturn
 
-from wmagent.domain.shares import wilson
+from wmagent.causal.shares import wilson
 from wmagent.domain.types import Action, Facts, Goal
 from wmagent.domain.world import Outcome, Policy, Truth
 from wmagent.errors import InputError, checked_seed

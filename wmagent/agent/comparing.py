@@ -14,9 +14,9 @@ from wmagent.agent.interval import T_90, interval
 from wmagent.agent.plans import weakest_evidence
 from wmagent.agent.protocols import AgentModel
 from wmagent.agent.whatif import Answered, Plans, Question, answer_what_if, baseline_for
+from wmagent.causal.shares import Z90
 from wmagent.domain.answers import Compared, Comparison, Difference
 from wmagent.domain.interventions import Intervention
-from wmagent.domain.shares import Z90
 from wmagent.errors import InputError, OutOfDomain
 from wmagent.planning.foresight import Foreseen
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from wmagent.domain.shares import Z90, wilson
+from wmagent.causal.shares import Z90, wilson
 
 # All constants of the interval. T_90 is the two-sided 90 % quantile of Student's t by degrees of freedom. HEAD_FACTOR
 # scales the heads' standard deviation. n similar recorded cases count as n + SHARED * n / (n + HALF) observations: the

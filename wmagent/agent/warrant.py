@@ -25,9 +25,9 @@ from wmagent.causal.estimates import (
     weighted_share,
 )
 from wmagent.causal.sensitivity import Strata, bounds, e_value, e_value_limit, tipping_gamma
+from wmagent.causal.shares import Z90
+from wmagent.causal.shares import wilson as share_interval
 from wmagent.domain.answers import Support
-from wmagent.domain.shares import Z90
-from wmagent.domain.shares import wilson as share_interval
 from wmagent.domain.types import Action, Facts, Goal
 from wmagent.domain.warrant import EValue, Interval, Measured, Sensitivity, Warrant
 from wmagent.errors import InputError

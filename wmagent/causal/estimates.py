@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wmagent.domain.shares import wilson
+from wmagent.causal.shares import wilson
 from wmagent.errors import InputError
 
 Floats = NDArray[np.float64]

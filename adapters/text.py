@@ -135,11 +135,14 @@ def _packaged_minilm() -> Path:
 
 
 def text_backend(source: str = "auto") -> TextBackend:
-    """Return a backend by short name (`minilm`, `learned`), local folder or hub id; `auto` takes the best installed."""
+    """Return a backend by short name (`minilm`, `learned`), local folder or hub id, or a language model's hidden states
+    (`lm:FOLDER@LAYER`); `auto` takes the best installed."""
     from wmagent.registry import names, resolve
 
     if not source.strip():
         raise InputError("the text backend has no name; give auto, minilm, learned, a folder or a hub id")
     if source == "auto":
         source = "minilm" if MiniLM.available() else "learned"
+    if source.startswith("lm:"):
+        return resolve("text-source", "lm")(source)
     return resolve("text", source)() if source in names("text") else MiniLM(source)

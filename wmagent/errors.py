@@ -30,6 +30,10 @@ class ProposalError(WmagentError):
     exit_code = 4
 
 
+class LanguageModelError(ProposalError):
+    """The language model could not be reached, was too slow, or gave no usable answer; planning goes on without it."""
+
+
 class CheckpointError(InputError):
     """A checkpoint is missing, foreign, damaged or tampered with."""
 

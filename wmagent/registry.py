@@ -13,7 +13,14 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "minilm": "wmagent.adapters.text:MiniLM",
         "learned": "wmagent.adapters.text:Learned",
     },
-    "text-source": {"auto": "wmagent.adapters.text:text_backend"},
+    "text-source": {
+        "auto": "wmagent.adapters.text:text_backend",
+        "lm": "wmagent.adapters.local_lm:HiddenStates",
+    },
+    "language": {
+        "local": "wmagent.adapters.local_lm:LocalLM",
+        "endpoint": "wmagent.adapters.endpoint:Endpoint",
+    },
     "source": {"transitions": "wmagent.worlds.recorded:read_transitions"},
 }
 

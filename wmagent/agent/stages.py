@@ -18,7 +18,7 @@ from wmagent.agent.reasons import out_of_reach, warnings
 from wmagent.agent.restricted import RestrictedDynamics
 from wmagent.domain.answers import Explanation, Plan
 from wmagent.domain.types import Action, Goal, Observation
-from wmagent.errors import InputError, OutOfDomain
+from wmagent.errors import InputError, LanguageModelError, OutOfDomain
 from wmagent.latent.protocols import Planner
 from wmagent.latent.threads import single_thread
 
@@ -58,7 +58,11 @@ class AgentStages:
             return {"weights": None}
         allowed = self._allowed(state, run)
         actions = [action for i, action in enumerate(self.model.actions) if i in allowed]
-        given = self.proposer.propose(Observation(state["facts"]), goal_of(state), actions)
+        try:
+            given = self.proposer.propose(Observation(state["facts"]), goal_of(state), actions)
+        except LanguageModelError as error:
+            run.readings = (*run.readings, f"planned without the language model: {error}")
+            return {"weights": None}
         weights = dict(zip(sorted(allowed), checked_weights(given, actions), strict=True))
         return {"weights": [weights.get(i, 0.0) for i in range(len(self.model.actions))]}
 

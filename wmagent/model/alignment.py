@@ -68,7 +68,24 @@ class _Climb:
             before = found
             found = self._acting(self._sweep(found))
             if self._worth(found) <= self._worth(before):
-                return before
+                found = self._together(before)
+                if found is before:
+                    return before
+        return found
+
+    def _together(self, found: Alignment) -> Alignment:
+        """Return the first better alignment with two values exchanged and the actions chosen anew for it: what a word
+        is taken for and what the actions are taken for may hold each other in place."""
+        best = self._worth(found)
+        for i in range(len(found.values)):
+            for v in range(len(found.values[i])):
+                for code in range(self._room(int(found.facts[i]))):
+                    codes = _exchanged(found.values[i], v, code)
+                    if codes is not None:
+                        values = (*found.values[:i], codes, *found.values[i + 1 :])
+                        other = self._acting(replace(found, values=values))
+                        if self._worth(other) > best:
+                            return other
         return found
 
     def _sweep(self, found: Alignment) -> Alignment:

@@ -20,8 +20,8 @@ Legal = Callable[[Facts], Sequence[Action]]
 class Replanning:
     """A policy: plan from the observed facts with the time that is left, do the first step; decisions are remembered.
 
-    Time left is rounded down to whole fifths of the deadline when asking the planner, so that decisions repeat; the
-    rounded policy is what is evaluated. First choice is the best candidate's first step, then the other candidates',
+    Time left is rounded down to whole fifths of the deadline (`parts`) when asking the planner, so that decisions
+    repeat; the rounded policy is what is evaluated. Without `parts` it is taken as it is. First choice is the best candidate's first step, then the other candidates',
     then (also where the planner sees no way to the goal) what recorded behaviour usually does. An action that the
     world refuses costs nothing here and the next choice is taken; `firm` stops there instead. Every control gets the
     same treatment.
@@ -34,7 +34,7 @@ class Replanning:
     legal: Legal
     seed: int = 0
     budget: Budget | None = None
-    parts: int = 5  # of the deadline
+    parts: int | None = 5  # of the deadline
     prices: Mapping[str, float] = field(default_factory=dict)  # of the objective, such as risk_weight
     decisions: int = 0
     refusals: int = 0
@@ -67,6 +67,8 @@ class Replanning:
     def _left(self, elapsed: float) -> float:
         if self.goal.deadline is None:
             return math.inf
+        if self.parts is None:
+            return round(self.goal.deadline - elapsed, 6)
         part = self.goal.deadline / self.parts
         return math.floor((self.goal.deadline - elapsed) / part + 1e-9) * part
 

@@ -215,7 +215,7 @@ class _Judged:
         def make(start: Facts, goal: Goal) -> Replanning:
             if goal not in known:
                 observe, legal = self.model.observe, self.world.legal
-                known[goal] = Replanning(dynamics, observe, search, goal, legal, self.seed, budget, parts=60)
+                known[goal] = Replanning(dynamics, observe, search, goal, legal, self.seed, budget, parts=None)
             return known[goal]
 
         return make

@@ -21,10 +21,10 @@ class Replanning:
     """A policy: plan from the observed facts with the time that is left, do the first step; decisions are remembered.
 
     Time left is rounded down to whole fifths of the deadline (`parts`) when asking the planner, so that decisions
-    repeat; the rounded policy is what is evaluated. Without `parts` it is taken as it is. First choice is the best candidate's first step, then the other candidates',
-    then (also where the planner sees no way to the goal) what recorded behaviour usually does. An action that the
-    world refuses costs nothing here and the next choice is taken; `firm` stops there instead. Every control gets the
-    same treatment.
+    repeat; the rounded policy is what is evaluated. Without `parts` it is taken as it is. First choice is the best
+    candidate's first step, then the other candidates', then (also where the planner sees no way to the goal) what
+    recorded behaviour usually does. An action that the world refuses costs nothing here and the next choice is taken;
+    `firm` stops there instead. Every control gets the same treatment.
     """
 
     dynamics: Dynamics

@@ -123,8 +123,8 @@ class Objective:
 
     The utility of a future is P(goal within deadline) - cost_weight * cost - hour_weight * hours
     - step_weight * steps - risk_weight * risk - outside_weight * outside, so that certain goals come first and padding
-    never pays. Risk is disagreement summed over steps; outside, the steps that no recorded experience supports. Without
-    a price for money or hours, those of an average first step cost as much as a step, whatever the units.
+    never pays. Risk is disagreement summed over steps; outside, the steps that no recorded experience supports: they
+    have a price because search finds whatever a model wrongly promises where it knows nothing. Without a price for money or hours, those of an average first step cost as much as a step, whatever the units.
     """
 
     conditions: tuple[Condition, ...]
@@ -135,7 +135,7 @@ class Objective:
     hour_weight: float | None = None
     step_weight: float = 2e-4
     risk_weight: float = 0.0
-    outside_weight: float = 0.0
+    outside_weight: float = 0.1
     min_legal: float = 0.5  # an action is imagined only where its legality is at least this
 
 

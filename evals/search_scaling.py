@@ -34,6 +34,7 @@ NOTES = (
     "what no plan reaches is left to recorded behaviour, so that one simulation is nearly what people do.",
 )
 
+BOLD = {"risk_weight": 0.0, "outside_weight": 0.0}  # doubt costs nothing
 
 @dataclass(frozen=True)
 class Settings:
@@ -134,7 +135,7 @@ class _Seed:
                     self.world.legal,
                     self.seed,
                     budget,
-                    prices=prices if arm.endswith("pessimistic") else {},
+                    prices=prices if arm.endswith("pessimistic") else BOLD,
                 )
             )
             return policies[-1]

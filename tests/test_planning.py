@@ -131,10 +131,13 @@ def test_steps_outside_recorded_experience_are_priced(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(model, "imagine", waiting_is_new)
     start, plan = model.observe(ERRAND_START), [[0, 1, 2, 3], [4]]
-    bold = evaluate(model, start, plan, objective_for(ERRAND_GOAL))
+    unpriced = objective_for(ERRAND_GOAL, outside_weight=0.0)
+    bold = evaluate(model, start, plan, unpriced)
+    usual = evaluate(model, start, plan, objective_for(ERRAND_GOAL))
+    assert bold[0].utility - usual[0].utility == pytest.approx(0.1)
     shy = evaluate(model, start, plan, objective_for(ERRAND_GOAL, outside_weight=0.5))
     assert [bold[0].utility - shy[0].utility, bold[1].utility - shy[1].utility] == pytest.approx([0.5, 0.0])  # one wait
-    best = planner("best-first").plan(model, start, objective_for(ERRAND_GOAL)).candidates[0]
+    best = planner("best-first").plan(model, start, unpriced).candidates[0]
     assert (model.actions[best.actions[0]].name, best.outside) == ("buy", 1.0)
     chosen = planner("best-first").plan(model, start, objective_for(ERRAND_GOAL, outside_weight=0.5)).candidates[0]
     assert ([model.actions[a].name for a in chosen.actions], chosen.outside) == (["drive"], 0.0)

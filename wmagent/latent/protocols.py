@@ -121,10 +121,11 @@ class Dynamics(Protocol):
 class Objective:
     """What is wanted, outside the model: goal conditions, limits, and the prices of steps, hours, money and risk.
 
-    The utility of a future is P(goal within deadline) - cost_weight * cost - hour_weight * hours
-    - step_weight * steps - risk_weight * risk - outside_weight * outside, so that certain goals come first and padding
-    never pays. Risk is disagreement summed over steps; outside, the steps that no recorded experience supports: they
-    have a price because search finds whatever a model wrongly promises where it knows nothing. Without a price for money or hours, those of an average first step cost as much as a step, whatever the units.
+    The utility of a future is P(goal within deadline) - cost_weight * cost - hour_weight * hours - step_weight * steps
+    - risk_weight * risk - outside_weight * outside, so that certain goals come first and padding never pays. Risk is
+    disagreement summed over steps; outside, the steps that no recorded experience supports: they have a price because
+    search finds whatever a model wrongly promises where it knows nothing. Without a price for money or hours, those of
+    an average first step cost as much as a step, whatever the units.
     """
 
     conditions: tuple[Condition, ...]

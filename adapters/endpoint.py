@@ -61,7 +61,10 @@ class Endpoint:
         raise AssertionError("unreachable")
 
     def _once(self, body: dict[str, Any]) -> str:
-        import httpx
+        try:
+            import httpx
+        except ImportError:
+            raise InputError("an endpoint needs httpx: pip install 'wmagent[endpoint]'") from None
 
         if self._client is None:
             self._client = httpx.Client(timeout=self.timeout, follow_redirects=False)

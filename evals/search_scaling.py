@@ -36,6 +36,7 @@ NOTES = (
 
 BOLD = {"risk_weight": 0.0, "outside_weight": 0.0}  # doubt costs nothing
 
+
 @dataclass(frozen=True)
 class Settings:
     """How much is learned from and asked: `cases` (start, goal) pairs, each simulated `runs` times per point.

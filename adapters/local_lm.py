@@ -91,10 +91,10 @@ class LocalLM:
             first = begun.logits[:, -1].float().log_softmax(-1)[0]
             for start in range(0, len(given), SCORED_AT_ONCE):
                 part = given[start : start + SCORED_AT_ONCE]
-                found += self._scored(prompt.shape[1], copy.deepcopy(begun.past_key_values), first, part)
+                found += self._scored(copy.deepcopy(begun.past_key_values), first, part)
         return found
 
-    def _scored(self, length: int, cache: Any, first: Tensor, given: Sequence[Tensor]) -> list[float]:
+    def _scored(self, cache: Any, first: Tensor, given: Sequence[Tensor]) -> list[float]:
         longest = max(len(ids) for ids in given)
         padded = torch.zeros(len(given), longest, dtype=torch.long, device=first.device)
         for row, ids in enumerate(given):

@@ -4,7 +4,6 @@ Knows worlds, oracles and agents by their public names; knows no file."""
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from wmagent.domain.types import Action, FactKey, Facts, Goal, Transition, key_of
+from wmagent.domain.types import Action, Facts, Goal, Transition, key_of
 from wmagent.domain.world import Oracle, World
 from wmagent.evals.metrics import bootstrap, coverage
+from wmagent.evals.outcomes import recorded_pairs
 
 RARE = 5  # a (state, action) pair that was recorded fewer times than this is rare
 LARGE = 0.15  # an error from here on is one that should have been refused
@@ -80,11 +80,6 @@ def _strayed(world: World[Facts], facts: Facts, draw: random.Random) -> Facts:
         if legal:
             facts = world.step(facts, draw.choice(legal), draw.getrandbits(32)).state
     return facts
-
-
-def recorded_pairs(rows: Sequence[Transition]) -> Counter[tuple[FactKey, str]]:
-    """Return how often every (state, action) pair was recorded and accepted."""
-    return Counter((key_of(row.before.facts), row.action.label()) for row in rows if row.error is None)
 
 
 def _changed(course: list[Action], actions: Sequence[Action], draw: random.Random) -> tuple[str, list[Action]]:

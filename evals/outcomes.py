@@ -49,7 +49,7 @@ def legal_pairs(
     for start in starts:
         for facts in oracle.reachable(start):
             states.setdefault(key_of(facts), facts)
-    seen, visits = _counts(training), _counts(held_out)
+    seen, visits = recorded_pairs(training), recorded_pairs(held_out)
     pairs = []
     for key in sorted(states):
         for action in actions:
@@ -60,7 +60,8 @@ def legal_pairs(
     return pairs
 
 
-def _counts(rows: Sequence[Transition]) -> Counter[PairKey]:
+def recorded_pairs(rows: Sequence[Transition]) -> Counter[PairKey]:
+    """Return how often every (state, action) pair was recorded and accepted."""
     return Counter((key_of(row.before.facts), row.action.label()) for row in rows if row.error is None)
 
 

@@ -5,8 +5,9 @@ Knows phrases and facts; must not know goals, limits or clauses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Protocol
 
 from wmagent.agent.lexicon import (
@@ -105,15 +106,13 @@ def _purposes(entered: Mapping[tuple[str, Value], Mapping[str, int]]) -> dict[tu
         if set(stems(canonical(fact[1]))) & (NOTHING | BAD | UNFINISHED):
             continue
         for action, count in actions.items():
-            best[action] = max(best.get(action, (0.0, fact)), (count * count / sum(actions.values()), fact), key=_first)
+            best[action] = max(
+                best.get(action, (0.0, fact)), (count * count / sum(actions.values()), fact), key=itemgetter(0)
+            )
     found: dict[tuple[str, Value], list[set[str]]] = {}
     for action, (_, fact) in best.items():
         found.setdefault(fact, []).append({part for part in stems(action) if part not in STOP})
     return found
-
-
-def _first(pair: tuple[float, object]) -> float:
-    return pair[0]
 
 
 def _as_done(words: set[str], said: list[str], vocabulary: set[str]) -> float:
@@ -296,8 +295,8 @@ def _by_name(phrase: str, model: Worded) -> list[Reading]:
 
 def _by_similarity(phrase: str, model: Worded) -> tuple[list[Reading], list[Reading]]:
     """Read a phrase that shares too few words with any fact by its text similarity alone."""
-    sentences, entered = model.fact_sentences(), model.entered()
-    facts = [fact for fact in sentences if not entered or fact in entered]
+    sentences = model.fact_sentences()
+    facts = _reachable(sentences, model)
     if not facts:
         return [], []
     likeness = model.similarity(phrase, [sentences[fact] for fact in facts])
@@ -309,6 +308,12 @@ def _by_similarity(phrase: str, model: Worded) -> tuple[list[Reading], list[Read
     if len({reading.key for reading in close}) == 1:
         return [Reading(close[0].key, value, close[0].score, True) for value in known_values(model, close[0].key)], []
     return [], close
+
+
+def _reachable(facts: Iterable[tuple[str, Value]], model: Worded) -> list[tuple[str, Value]]:
+    """Return the facts that a recorded step made true; all where there is no record."""
+    entered = model.entered()
+    return [fact for fact in facts if not entered or fact in entered]
 
 
 def beside(phrase: str, first: Reading, model: Worded) -> list[Reading]:
@@ -334,8 +339,8 @@ def beside(phrase: str, first: Reading, model: Worded) -> list[Reading]:
 
 def nearest(phrase: str, model: Worded, n: int = 4) -> list[str]:
     """Return the facts most similar to a phrase that could not be read, for the error message."""
-    sentences, entered = model.fact_sentences(), model.entered()
-    facts = [fact for fact in sentences if not entered or fact in entered]
+    sentences = model.fact_sentences()
+    facts = _reachable(sentences, model)
     likeness = model.similarity(phrase, [sentences[fact] for fact in facts]) if facts else []
     shared = {(r.key, canonical(r.value)): r.score for r in readings(phrase, model)}
     scored = [

@@ -101,8 +101,9 @@ def _round(settings: Settings, seed: int, models: Path | None, say: Callable[[st
         row: dict[str, Any] = {"seed": seed, "goal": goal.words}
         for name, place in places.items():
             began = time.perf_counter()
-            env = WorldEnv(place, goal, max_steps=settings.max_steps, domains=world.domains)
-            policy = Greedy(q_learning(env, start, settings, seed), WorldEnv(world, goal, domains=world.domains))
+            same = {"domains": world.domains, "actions": world.actions}
+            env = WorldEnv(place, goal, max_steps=settings.max_steps, **same)
+            policy = Greedy(q_learning(env, start, settings, seed), WorldEnv(world, goal, **same))
             row[name] = policy_worth(oracle, start, policy, goal).probability
             say(f"seed {seed}: {goal.words}: {name} {row[name]:.3f} in {time.perf_counter() - began:.0f} s")
         row["random"] = random_worth(world, start, goal, seed)
@@ -126,7 +127,7 @@ def q_learning(env: WorldEnv, start: Facts, settings: Settings, seed: int) -> Va
     Only allowed actions are tried and count; truncated episodes are valued as if they went on.
     """
     draw = np.random.default_rng(seed)
-    count = len(env.world.actions)
+    count = len(env.actions)
     values: Values = defaultdict(lambda: np.zeros(count))
     visits: dict[tuple[int, ...], np.ndarray] = defaultdict(lambda: np.zeros(count, dtype=np.int64))
     begin = {"facts": start}
@@ -162,7 +163,7 @@ class Greedy:
 
     def __call__(self, facts: Facts, elapsed: float) -> Action | None:
         """Return what to do, or None where the world allows nothing."""
-        indices = {action.label(): number for number, action in enumerate(self.env.world.actions)}
+        indices = {action.label(): number for number, action in enumerate(self.env.actions)}
         allowed = self.env.world.legal(facts)
         worth = self.values.get(tuple(self.env.coded(facts, elapsed).tolist()))
         if worth is None or not allowed:

@@ -29,7 +29,7 @@ def review(goal: Goal = APPROVED, **settings: Any) -> WorldEnv:
 
 
 def do(env: WorldEnv, *names: str) -> tuple[Any, ...]:
-    labels = [action.label() for action in env.world.actions]
+    labels = [action.label() for action in env.actions]
     result: tuple[Any, ...] = ()
     for name in names:
         result = env.step(labels.index(name))
@@ -56,7 +56,7 @@ def test_random_episodes_stay_in_the_spaces_and_repeat(make: Any) -> None:
         for _ in range(40):
             assert env.observation_space.contains(observation)
             allowed = np.flatnonzero(info["action_mask"])
-            assert [env.world.actions[i] for i in allowed] == list(env.world.legal(info["facts"]))
+            assert {env.actions[i] for i in allowed} == set(env.world.legal(info["facts"]))
             observation, reward, terminated, truncated, info = env.step(draw.choice(allowed))
             seen.append((observation.tolist(), reward, terminated, truncated, info["facts"]))
             assert info["error"] == ""
@@ -166,4 +166,14 @@ def test_an_imagined_environment_takes_words_and_a_model() -> None:
     env = imagined_env(review_model(), "approved within 20 days", state=REVIEW_START)  # type: ignore[arg-type]
     assert env.goal.deadline == 480.0
     assert env.world.goals() == (env.goal,)
-    assert Action("submit") in env.world.actions
+    assert Action("submit") in env.actions
+
+
+def test_an_action_has_the_same_number_wherever_the_same_actions_exist() -> None:
+    world = worlds.load("contract-approval")
+    backwards: Any = type("Backwards", (), {"name": "b", "actions": world.actions[::-1], "domains": world.domains})()
+    goal = world.goals()[0]
+    assert WorldEnv(backwards, goal).actions == WorldEnv(world, goal).actions
+    assert WorldEnv(backwards, goal, actions=world.actions).actions == world.actions
+    with pytest.raises(InputError, match="unknown action of the world"):
+        WorldEnv(world, goal, actions=world.actions[1:])

@@ -43,9 +43,9 @@ def test_the_learner_finds_the_optimum_of_a_small_world(door: Path) -> None:
 
 @pytest.fixture
 def exact(door: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The door, with its exact model instead of a learned one."""
+    """The door, with its exact model instead of a learned one; the model has the actions in another order."""
     world = load(door)
-    model = ScriptedWorldModel.from_oracle(world.oracle(), world.actions, world.initial(0))
+    model = ScriptedWorldModel.from_oracle(world.oracle(), world.actions[::-1], world.initial(0))
     monkeypatch.setattr("wmagent.evals.inside.learned", lambda *asked: (model, {}))
     return door
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from wmagent.domain.types import Facts, Goal, Value, canonical
+from wmagent.domain.types import Action, Facts, Goal, Value, canonical
 from wmagent.domain.world import Step, World
 from wmagent.errors import InputError, unknown
 
@@ -25,8 +25,8 @@ class WorldEnv(gymnasium.Env[np.ndarray, np.int64]):
 
     Observation: `MultiDiscrete`, one number per name in `columns`: for a fact 0 where it is absent or has a value
     outside its domain, else 1 + the value's place in `domains`; after the facts, where the goal has a deadline or a
-    cost limit, how many of `parts` equal parts of it are used up. Action: `Discrete`, an index into `world.actions`;
-    `info["action_mask"]` (int8) says which are allowed. A refused action changes nothing and costs a step.
+    cost limit, how many of `parts` equal parts of it are used up. Action: `Discrete`, an index into `actions`, which are
+    the world's, sorted by label; `info["action_mask"]` (int8) says which are allowed. A refused action changes nothing and costs a step.
 
     Reward: 1 where the goal is reached within its limits, less `step_price` per step, `hour_price` per hour and
     `cost_price` per unit of cost (by default as planners price them). Terminated: the goal is reached or cannot be
@@ -45,13 +45,18 @@ class WorldEnv(gymnasium.Env[np.ndarray, np.int64]):
         *,
         max_steps: int = 100,
         domains: Mapping[str, Sequence[Value]] | None = None,
+        actions: Sequence[Action] | None = None,
         parts: int = 10,
         step_price: float = 1e-3,
         hour_price: float = 1e-5,
         cost_price: float = 1e-5,
         render_mode: str | None = None,
     ) -> None:
-        """`domains` are needed for a world that has none of its own; give the same to two environments to compare."""
+        """`domains` are needed for a world that has none of its own.
+
+        A policy that is to act in two environments, such as the imagined and the true world, needs the same numbers
+        for the same facts and actions in both: give both the same `domains` and `actions`.
+        """
         if render_mode not in (None, "ansi"):
             raise InputError(f"an environment renders as text, render_mode='ansi', not {render_mode!r}")
         if max_steps < 1 or parts < 1:
@@ -66,8 +71,12 @@ class WorldEnv(gymnasium.Env[np.ndarray, np.int64]):
         sizes = [len(values) + 1 for values in self.domains.values()]
         sizes += [parts + 1] * (len(self.columns) - len(sizes))
         self.observation_space = gymnasium.spaces.MultiDiscrete(sizes)
-        self.action_space = gymnasium.spaces.Discrete(len(world.actions))
-        self._indices = {action.label(): i for i, action in enumerate(world.actions)}
+        self.actions = tuple(sorted(world.actions, key=Action.label) if actions is None else actions)
+        self._indices = {action.label(): i for i, action in enumerate(self.actions)}
+        absent = [action.label() for action in world.actions if action.label() not in self._indices]
+        if absent:
+            raise unknown("action of the world", absent[0], self._indices)
+        self.action_space = gymnasium.spaces.Discrete(len(self.actions))
         self._state: Any = None
         self._before: Facts = {}
         self._hours = self._spent = 0.0
@@ -87,7 +96,7 @@ class WorldEnv(gymnasium.Env[np.ndarray, np.int64]):
         """Do the action of this index; see the class for reward, terminated and truncated."""
         if self._state is None:
             raise InputError("the environment has not begun a case; call reset() first")
-        step = self.world.step(self._state, self.world.actions[int(action)], self._draw())
+        step = self.world.step(self._state, self.actions[int(action)], self._draw())
         self._before, self._state = self._facts, step.state
         self._hours, self._spent, self._steps = self._hours + step.duration, self._spent + step.cost, self._steps + 1
         info = self._info(step)

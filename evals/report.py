@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +78,33 @@ _SUITE = ("model", "control", "planner", "success", "relative", "interval", "ima
 
 
 def plain_markdown(result: Mapping[str, Any]) -> str:
-    """Return the scalars of any result as a table, and its notes."""
+    """Return the scalars of any result, one row per part of its summary and of every seed, and its notes."""
     rows = [(key, value) for key, value in result.items() if isinstance(value, int | float | str)]
-    return f"{table(('measure', 'value'), rows)}\n\n{_noted(result)}".rstrip()
+    parts = [table(("measure", "value"), rows)]
+    parts += [_parts(name, found) for name in ("summary", "mean") if (found := result.get(name))]
+    parts += [_parts(f"seed {seed.get('seed', place)}", seed) for place, seed in enumerate(result.get("per_seed", []))]
+    return "\n\n".join([*(part for part in parts if part), _noted(result)]).rstrip()
+
+
+def _parts(title: str, found: Mapping[str, Any]) -> str:
+    """Return one row per part that holds numbers, with a column per number or interval that any of them has."""
+    rows = dict(_numbers(found))
+    columns = list(dict.fromkeys(key for row in rows.values() for key in row))
+    return table((title, *columns), [[name, *map(row.get, columns)] for name, row in rows.items()]) if rows else ""
+
+
+def _numbers(found: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, part in found.items():
+        if isinstance(part, Mapping):
+            row = {key: value for key, value in part.items() if _number(value)}
+            if row:
+                yield within + name, row
+            yield from _numbers(part, f"{within}{name}: ")
+
+
+def _number(value: object) -> bool:
+    ends = value if isinstance(value, list) and len(value) == 2 else [value]
+    return all(isinstance(end, int | float) for end in ends)
 
 
 def search_scaling_markdown(result: Mapping[str, Any]) -> str:
@@ -101,8 +125,8 @@ def what_if_markdown(result: Mapping[str, Any]) -> str:
     """Return the tables of a what-if evaluation: of every seed, after the summary where there are several."""
     parts = []
     if "per_seed" in result:
-        rows = [[name, row["mean"], row["per_seed"]] for name, row in result["summary"].items()]
-        parts.append(table(("measure", "mean", "per seed"), rows))
+        rows = [[name, row["mean"], *row["per_seed"]] for name, row in result["summary"].items()]
+        parts.append(table(("measure", "mean", *(f"seed {seed}" for seed in result["seeds"])), rows))
     for seed in result.get("per_seed", [result]):
         parts.append(f"## {seed['world']}, seed {seed['seed']} ({seed['truth']})")
         parts += [tables(seed[part]) for part, tables in _WHAT_IF.items() if part in seed]

@@ -187,3 +187,16 @@ def test_transfer_is_measured_beside_scratch_and_chance(tmp_path: Path) -> None:
     assert main(["transfer", "--world", "contract-approval", *shared, *small, "--no-plots"]) == 0
     found = json.loads((tmp_path / "transfer.json").read_text())["mean"]
     assert found["zero_shot"]["likeliest"] > found["random_alignment"]["likeliest"]
+
+
+def test_a_plain_result_shows_every_number_of_every_seed() -> None:
+    from wmagent.evals.report import plain_markdown
+
+    seed = {"seed": 4, "goal": {"n": 60, "same": 0.75, "interval": [0.5, 1.0]}, "read": {"new": {"n": 7, "words": "x"}}}
+    text = plain_markdown({"eval": "words", "mean": {"goal": {"same": 0.75}}, "per_seed": [seed], "notes": ["said"]})
+    assert "| eval | words |" in text
+    assert "| mean | same |" in text
+    assert "| seed 4 | n | same | interval |" in text
+    assert "| goal | 60 | 0.75 | 0.5 … 1 |" in text
+    assert "| read: new | 7 | – | – |" in text
+    assert text.endswith("- said")

@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 
 from wmagent.agent.goal_check import check_goal, numeric
-from wmagent.agent.lexicon import STOP
+from wmagent.words.lexicon import STOP
 from wmagent.agent.limits import NUMBER, number, take_limits
-from wmagent.agent.phrases import spoken, stem_set, stems
+from wmagent.words.phrases import spoken, stem_set, stems
 from wmagent.agent.readings import (
     Reading,
     Worded,

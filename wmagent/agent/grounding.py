@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wmagent.agent.lexicon import BAD, NO, SYNONYMS, TURNS, YES
-from wmagent.agent.phrases import spoken, stems, tokens
+from wmagent.words.lexicon import BAD, NO, SYNONYMS, TURNS, YES
+from wmagent.words.phrases import spoken, stems, tokens
 from wmagent.agent.readings import Worded, is_switch, known_values
 from wmagent.domain.types import Facts, Value, canonical
 

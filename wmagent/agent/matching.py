@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from wmagent.agent.lexicon import STOP
-from wmagent.agent.phrases import spoken, stems
+from wmagent.words.lexicon import STOP
+from wmagent.words.phrases import spoken, stems
 from wmagent.domain.types import Action, canonical
 from wmagent.errors import InputError, unknown
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Protocol
 
-from wmagent.agent.lexicon import (
+from wmagent.words.lexicon import (
     BAD,
     DETERMINERS,
     DONE,
@@ -24,7 +24,7 @@ from wmagent.agent.lexicon import (
     UNFINISHED,
     YES,
 )
-from wmagent.agent.phrases import stem, stems, tokens
+from wmagent.words.phrases import stem, stems, tokens
 from wmagent.domain.types import Value, canonical
 
 # A reading is accepted from ACCEPT on and when it leads the next one by MARGIN. Below that the text similarity may

@@ -13,7 +13,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from wmagent.agent.phrases import tokens, trigrams
+from wmagent.words.phrases import tokens, trigrams
 from wmagent.domain.answers import Evidence, OddFact
 from wmagent.domain.types import Action, Condition, Facts, Transition, Value, canonical, same_value
 from wmagent.domain.world import Oracle, Outcome

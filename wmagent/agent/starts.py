@@ -6,7 +6,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 
-from wmagent.agent.phrases import spoken, tokens
+from wmagent.words.phrases import spoken, tokens
 from wmagent.agent.protocols import AgentModel
 from wmagent.agent.readings import choose, known_values
 from wmagent.domain.interventions import ChangeFacts, ChangeRules, Intervention

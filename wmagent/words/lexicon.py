@@ -3,7 +3,7 @@ Knows word stems; must not know facts of any model."""
 
 from __future__ import annotations
 
-from wmagent.agent.phrases import stem_set
+from wmagent.words.phrases import stem_set
 
 STOP = stem_set(
     "a an the it its this that be is are was been being have has had get gets got getting make makes made making "
@@ -52,6 +52,7 @@ SYNONYMS = tuple(
         "not yet open",
     )
 )
+NEGATIONS = stem_set("no not never none nothing without nobody neither")
 TURNS = frozenset(("no", "not", "never", "none", "nothing", "without", "hardly", "nobody", "neither", "still", "yet"))
 DETERMINERS = frozenset(("the", "a", "an", "our", "my", "your", "their", "its", "this", "that", "any", "no", "put"))
 DONE = stem_set("done finished complete completed ready through place")

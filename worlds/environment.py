@@ -25,8 +25,9 @@ class WorldEnv(gymnasium.Env[np.ndarray, np.int64]):
 
     Observation: `MultiDiscrete`, one number per name in `columns`: for a fact 0 where it is absent or has a value
     outside its domain, else 1 + the value's place in `domains`; after the facts, where the goal has a deadline or a
-    cost limit, how many of `parts` equal parts of it are used up. Action: `Discrete`, an index into `actions`, which are
-    the world's, sorted by label; `info["action_mask"]` (int8) says which are allowed. A refused action changes nothing and costs a step.
+    cost limit, how many of `parts` equal parts of it are used up. Action: `Discrete`, an index into `actions`, which
+    are the world's, sorted by label; `info["action_mask"]` (int8) says which are allowed. A refused action changes
+    nothing and costs a step.
 
     Reward: 1 where the goal is reached within its limits, less `step_price` per step, `hour_price` per hour and
     `cost_price` per unit of cost (by default as planners price them). Terminated: the goal is reached or cannot be

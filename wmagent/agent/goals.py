@@ -9,9 +9,7 @@ import re
 from dataclasses import dataclass
 
 from wmagent.agent.goal_check import check_goal, numeric
-from wmagent.words.lexicon import STOP
 from wmagent.agent.limits import NUMBER, number, take_limits
-from wmagent.words.phrases import spoken, stem_set, stems
 from wmagent.agent.readings import (
     Reading,
     Worded,
@@ -26,6 +24,8 @@ from wmagent.agent.readings import (
 )
 from wmagent.domain.types import Condition, Goal, Op, Value, canonical
 from wmagent.errors import InputError, unknown
+from wmagent.words.lexicon import STOP
+from wmagent.words.phrases import spoken, stem_set, stems
 
 _EXPLICIT = re.compile(r"^(?P<key>[^=<>!:]+?)\s*(?P<op>==|!=|<=|>=|=|<|>|:)\s*(?P<value>[^=<>!:].*)$")
 _SPLIT = re.compile(

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wmagent.words.lexicon import BAD, NO, SYNONYMS, TURNS, YES
-from wmagent.words.phrases import spoken, stems, tokens
 from wmagent.agent.readings import Worded, is_switch, known_values
 from wmagent.domain.types import Facts, Value, canonical
+from wmagent.words.lexicon import BAD, NO, SYNONYMS, TURNS, YES
+from wmagent.words.phrases import spoken, stems, tokens
 
 # Chosen on paraphrases made by hand for an incident and a loan workflow: a fact is meant where its name and value
 # together are like what was said by LEAST, its name alone by NAME, and no other reading of the whole state comes

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from wmagent.words.lexicon import STOP
-from wmagent.words.phrases import spoken, stems
 from wmagent.domain.types import Action, canonical
 from wmagent.errors import InputError, unknown
+from wmagent.words.lexicon import STOP
+from wmagent.words.phrases import spoken, stems
 
 ACCEPT, MARGIN = 0.6, 0.1  # share of common words from which an action is meant, and its lead over others
 UNHEARD = 1.0  # weight of a word that no action has

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Protocol
 
+from wmagent.domain.types import Value, canonical
 from wmagent.words.lexicon import (
     BAD,
     DETERMINERS,
@@ -25,7 +26,6 @@ from wmagent.words.lexicon import (
     YES,
 )
 from wmagent.words.phrases import stem, stems, tokens
-from wmagent.domain.types import Value, canonical
 
 # A reading is accepted from ACCEPT on and when it leads the next one by MARGIN. Below that the text similarity may
 # decide: CLEAR apart for ties between shared words, ALONE on its own where no word is shared. A value said by a synonym

@@ -13,12 +13,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from wmagent.words.phrases import tokens, trigrams
 from wmagent.domain.answers import Evidence, OddFact
 from wmagent.domain.types import Action, Condition, Facts, Transition, Value, canonical, same_value
 from wmagent.domain.world import Oracle, Outcome
 from wmagent.errors import OutOfDomain, unknown
 from wmagent.latent.protocols import Latent, Prediction
+from wmagent.words.phrases import tokens, trigrams
 
 Rule = Callable[[Facts], Sequence[Outcome]]  # the outcomes of an action in a state; none: the action is refused
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 
-from wmagent.words.phrases import spoken, tokens
 from wmagent.agent.protocols import AgentModel
 from wmagent.agent.readings import choose, known_values
 from wmagent.domain.interventions import ChangeFacts, ChangeRules, Intervention
 from wmagent.domain.types import Facts, Value, canonical, same_value
 from wmagent.errors import InputError, OutOfDomain, shortened, unknown
+from wmagent.words.phrases import spoken, tokens
 
 SENTENCE = 4  # words from which on a text value is a sentence
 ALIKE, MARGIN = 0.35, 0.05  # similarity from which on a sentence is a version of a rule, and its lead over other rules

@@ -63,8 +63,6 @@ class Alike(ScriptedWorldModel):
         ("mood", "not patient", "not patient"),  # what is denied is not the value itself
         ("mood", "relaxed", "patient"),
         ("server", "running badly", "running badly"),  # nor is it where what is said is bad
-        ("approval", "nothing", "none"),
-        ("approval", "permission accepted", "granted"),
     ],
 )
 def test_denied_and_bad_values_are_not_the_values_themselves(key: str, said: str, read: str) -> None:

@@ -133,6 +133,8 @@ def test_data_files_beside_the_code_are_packaged() -> None:
         for path in (ROOT / folder).rglob("*.yaml"):
             package = ".".join(("wmagent", *path.parent.relative_to(ROOT).parts))
             assert "*.yaml" in listed.get(package, ()), path
+    for path in (ROOT / "wmagent" / "words").glob("*.txt"):
+        assert "*.txt" in listed["wmagent.words"], path
 
 
 def test_one_version_everywhere() -> None:

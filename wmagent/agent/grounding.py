@@ -12,15 +12,16 @@ import numpy as np
 
 from wmagent.agent.readings import Worded, is_switch, known_values
 from wmagent.domain.types import Facts, Value, canonical
-from wmagent.words.lexicon import BAD, NO, SYNONYMS, TURNS, YES
+from wmagent.words.lexicon import BAD, NO, TURNS, YES
 from wmagent.words.phrases import spoken, stems, tokens
 
-# Chosen on paraphrases made by hand for an incident and a loan workflow: a fact is meant where its name and value
-# together are like what was said by LEAST, its name alone by NAME, and no other reading of the whole state comes
-# within CLEAR; a value where it is like what was said by SAID and leads the next one by AHEAD.
-LEAST, NAME, CLEAR = 0.3, 0.2, 0.05
-SAID, AHEAD = 0.4, 0.1
-SYNONYM, TURNED = 0.1, 0.25  # what a synonym is less than the word itself, and what a denial takes from a likeness
+# Chosen on wordings of workflows that are not shipped: a fact is meant where its name and value together are like what
+# was said by LEAST, its name alone by NAME, and no other reading of the whole state comes within CLEAR; a value where
+# it is like what was said by WORD and meant with a chance of SURE, by a softmax over its likeness alone and beside its
+# fact's name, times SHARP, in which nothing known is as likely as a likeness of NOTHING.
+LEAST, NAME, CLEAR = 0.25, 0.1, 0.03
+WORD, SHARP, NOTHING, SURE = 0.35, 7.0, 0.6, 0.6
+TURNED = 0.15  # what a denial takes from a likeness
 VALUES = 0.5  # what a value weighs beside the name of its fact
 MOST = 64  # values of a fact that are compared; more are no words
 SENTENCE = 5  # words from which on a value is a sentence, such as a rule: another one is another rule
@@ -46,7 +47,7 @@ def ground(facts: Facts, model: Worded) -> Grounding:
     readings = []
     for key, value in facts.items():
         slot, likeness = named.get(key, (key, 1.0))
-        meant = _meant(value, known_values(model, slot), model) if slot in model.slots else None
+        meant = _meant(slot, value, known_values(model, slot), model) if slot in model.slots else None
         if meant is None:
             found[key] = value
             continue
@@ -94,8 +95,8 @@ def _assigned(scores: np.ndarray) -> tuple[float, dict[int, int]]:
     return float(scores[rows, columns].sum()), dict(zip(rows.tolist(), columns.tolist(), strict=True))
 
 
-def _meant(value: Value, known: Sequence[Value], model: Worded) -> tuple[Value, float] | None:
-    """Return the known value that is clearly meant and how alike it is, None where none is; numbers mean themselves."""
+def _meant(key: str, value: Value, known: Sequence[Value], model: Worded) -> tuple[Value, float] | None:
+    """Return the known value that is clearly meant and how sure that is, None if none is; numbers mean themselves."""
     if _number(value):
         return value, 1.0
     for candidate in known:
@@ -103,13 +104,14 @@ def _meant(value: Value, known: Sequence[Value], model: Worded) -> tuple[Value, 
             return value, 1.0
         if spoken(canonical(candidate)) == spoken(canonical(value)) and not _number(candidate):
             return candidate, 1.0
-    scores = _similarities(value, known, model)
-    if not scores:
+    alone = _similarities(value, known, model)
+    if not alone:
         return None
-    order = sorted(range(len(scores)), key=lambda i: -scores[i])
-    ahead = scores[order[0]] - scores[order[1]] if len(order) > 1 else scores[order[0]]
-    clear = scores[order[0]] >= SAID and ahead >= AHEAD
-    return (known[order[0]], scores[order[0]]) if clear else None
+    beside = _alike([f"{spoken(key)}: {spoken(canonical(v))}" for v in (value, *known)], model)
+    chances = np.exp(SHARP * (np.array(alone) + beside))
+    best = int(chances.argmax())
+    sure = float(chances[best] / (chances.sum() + np.exp(SHARP * NOTHING)))
+    return (known[best], sure) if sure >= SURE and alone[best] >= WORD else None
 
 
 def _likeness(value: Value, known: Sequence[Value], model: Worded) -> float:
@@ -129,19 +131,23 @@ def _similarities(value: Value, known: Sequence[Value], model: Worded) -> list[f
         heard = set(stems(canonical(value)))
         sides = {"true": bool(heard & YES), "false": bool(heard & NO)}
         return [float(sides[canonical(candidate).lower()]) for candidate in known]
-    said, texts = spoken(canonical(value)), [spoken(canonical(candidate)) for candidate in known]
-    alike = model.similarity(said, texts)
-    return [_weighed(said, text, score) for text, score in zip(texts, alike, strict=True)]
+    return _alike([spoken(canonical(v)) for v in (value, *known)], model)
 
 
-def _weighed(said: str, text: str, likeness: float) -> float:
-    """Return the likeness of what was said to a value: synonyms are alike, and of two one of which is denied or bad
-    the other is less so."""
-    mine, theirs = set(stems(said)), set(stems(text))
-    differ = (_denied(said) != _denied(text)) + (bool(mine & BAD) != bool(theirs & BAD))
-    if not differ and any(theirs <= group and mine & group for group in SYNONYMS):
-        return max(likeness, 1.0 - SYNONYM)
-    return likeness - TURNED * differ
+def _alike(texts: Sequence[str], model: Worded) -> list[float]:
+    """Return how alike the first text is to each of the others; less so where one of the two is denied, or only the
+    first is bad, and not at all where one is the other denied."""
+    said, *others = texts
+    found = []
+    for text, score in zip(others, model.similarity(said, others), strict=True):
+        turned = _denied(said) != _denied(text)
+        opposite = turned and set(stems(said)) - TURNS == set(stems(text)) - TURNS
+        found.append(0.0 if opposite else score - TURNED * (turned + (_bad(said) and not _bad(text))))
+    return found
+
+
+def _bad(text: str) -> bool:
+    return bool(set(stems(text)) & BAD)
 
 
 def _denied(text: str) -> bool:

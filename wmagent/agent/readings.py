@@ -21,11 +21,11 @@ from wmagent.words.lexicon import (
     NOTHING,
     OVER,
     STOP,
-    SYNONYMS,
     UNFINISHED,
     YES,
 )
 from wmagent.words.phrases import stem, stems, tokens
+from wmagent.words.thesaurus import synonyms
 
 # A reading is accepted from ACCEPT on and when it leads the next one by MARGIN. Below that the text similarity may
 # decide: CLEAR apart for ties between shared words, ALONE on its own where no word is shared. A value said by a synonym
@@ -164,8 +164,7 @@ def _meant(content: Sequence[str], heard: Sequence[str], names: Sequence[str]) -
     """Return the words that say a value of one word by a synonym; none where it has more words."""
     if len(content) != 1:
         return set()
-    alike = {word for group in SYNONYMS if content[0] in group for word in group}
-    return alike & {part for part in heard if part not in names}
+    return set(synonyms(content[0])) & {part for part in heard if part not in names}
 
 
 def _switch(key: str, values: list[Value], said: list[str], vocabulary: set[str]) -> list[Reading]:

@@ -1,6 +1,6 @@
 """How alike the words of another workflow and a model's are, and the alignment that makes them most alike.
 
-Knows words and their embeddings; must not know transitions.
+Knows words, their embeddings and their synonyms; must not know transitions.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from wmagent.domain.types import Value, canonical
 from wmagent.model.transfer import Pair, Translation, Wording
 from wmagent.model.vocabulary import MAX_VALUES, action_sentences, words
 from wmagent.model.world_model import WorldModel
+from wmagent.words.thesaurus import blended
 
 VALUES = 0.5  # what the values of a fact weigh beside its name
 Scores = NDArray[np.float64]
@@ -31,7 +32,7 @@ class Alignment:
 
 
 class Likeness:
-    """Cosines between the words of a wording and a model's: `facts` (f, s), `values[i, s]` (v, w), `actions` (a, k)."""
+    """How alike the words of a wording and a model's are: `facts` (f, s), `values[i, s]` (v, w), `actions` (a, k)."""
 
     def __init__(self, model: WorldModel, wording: Wording) -> None:
         self.model, self.wording = model, wording
@@ -39,13 +40,13 @@ class Likeness:
         self.known = [model.vocabulary.raw[slot] for slot in range(len(model.slots))]
         self.pairs = [(i, s) for i in range(len(self.keys)) for s in range(len(model.slots))]
         self.values = {(i, s): self._values(wording.facts[self.keys[i]], self.known[s]) for i, s in self.pairs}
-        self.facts = self._cosines([words(key) for key in self.keys], [words(key) for key in model.slots])
+        self.facts = self._alike([words(key) for key in self.keys], [words(key) for key in model.slots])
         for pair in self.pairs:
             scores = self.values[pair]
             share = total(scores, assigned(scores)) / max(1, len(scores))
             self.facts[pair] = (self.facts[pair] + VALUES * share) / (1 + VALUES)
         sentences = [[" ".join(action_sentences(a)) for a in group] for group in (wording.actions, model.actions)]
-        self.actions = self._cosines(*sentences)
+        self.actions = self._alike(*sentences)
 
     def best(self) -> Alignment:
         """Return the alignment by meaning alone."""
@@ -94,7 +95,7 @@ class Likeness:
         """Return how alike the values of two facts are. Numbers and absence are only like themselves, and so is
         everything in facts with too many values to be words."""
         texts = [["" if v is None else canonical(v) for v in group] for group in (new, known)]
-        scores = self._cosines(*texts) if max(len(new), len(known)) <= MAX_VALUES else np.zeros((len(new), len(known)))
+        scores = self._alike(*texts) if max(len(new), len(known)) <= MAX_VALUES else np.zeros((len(new), len(known)))
         for i, left in enumerate(new):
             for j, right in enumerate(known):
                 if not (_is_word(left) and _is_word(right)):
@@ -103,10 +104,11 @@ class Likeness:
                     scores[i, j] = 1.0
         return scores
 
-    def _cosines(self, new: Sequence[str], known: Sequence[str]) -> Scores:
+    def _alike(self, new: Sequence[str], known: Sequence[str]) -> Scores:
         if not new or not known:
             return np.zeros((len(new), len(known)))
-        return (self.model.embed(new) @ self.model.embed(known).T).double().numpy()
+        cosines = (self.model.embed(new) @ self.model.embed(known).T).tolist()
+        return np.array([blended(text, known, row) for text, row in zip(new, cosines, strict=True)])
 
 
 def assigned(scores: Scores) -> Codes:

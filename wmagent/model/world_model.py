@@ -26,6 +26,7 @@ from wmagent.model.readout import Readout
 from wmagent.model.situations import Situations
 from wmagent.model.tables import FactTable
 from wmagent.model.vocabulary import Vocabulary, fact_sentence
+from wmagent.words.thesaurus import blended
 
 if TYPE_CHECKING:
     from wmagent.model.training import Report
@@ -167,9 +168,9 @@ class WorldModel:
         return self._embed(sentences)
 
     def similarity(self, text: str, candidates: Sequence[str]) -> list[float]:
-        """Return the cosine of a text with each candidate in the text backend."""
+        """Return how alike a text is to each candidate: by the text backend's cosine and the thesaurus of workflows."""
         vectors = self.embed([text, *candidates])
-        return (vectors[1:] @ vectors[0]).tolist()
+        return blended(text, candidates, (vectors[1:] @ vectors[0]).tolist())
 
     # --- latents -----------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""English words that say little, yes or no, good or bad, begun or done, and which of them mean the same in workflows.
+"""English words that say little, yes or no, good or bad, begun or done.
 Knows word stems; must not know facts of any model."""
 
 from __future__ import annotations
@@ -24,34 +24,6 @@ BAD = stem_set(
     "slowly refused rejected stopped suspended overpaid underpaid withdrawn wrong"
 )
 UNFINISHED = stem_set("draft drafted incomplete new open partial pending planned progress started unknown waiting")
-SYNONYMS = tuple(
-    stem_set(words)
-    for words in (
-        "close closed end ended finish finished complete completed conclude concluded done over",
-        "approve approved accept accepted grant granted authorise authorised authorize authorized agreed consent yes",
-        "pass passed clear cleared succeed succeeded successful",
-        "reject rejected refuse refused decline declined deny denied",
-        "deliver delivered dispatch dispatched ship shipped",
-        "fix fixed repair repaired mend mended",
-        "resolve resolved solve solved settle settled",
-        "up available running working restored",
-        "down unavailable",
-        "live production launched released",
-        "full whole entire everything",
-        "cancel cancelled canceled abort aborted",
-        "damage damaged corrupt corrupted broken",
-        "low small little minor slight tiny hardly",
-        "medium average middle moderate mid",
-        "high large big great severe considerable major sizeable strong",
-        "degraded impaired limited badly poorly",
-        "none nothing absent no without",
-        "new unknown first",
-        "known existing",
-        "missing lacking",
-        "arrived received come",
-        "not yet open",
-    )
-)
 NEGATIONS = stem_set("no not never none nothing without nobody neither")
 TURNS = frozenset(("no", "not", "never", "none", "nothing", "without", "hardly", "nobody", "neither", "still", "yet"))
 DETERMINERS = frozenset(("the", "a", "an", "our", "my", "your", "their", "its", "this", "that", "any", "no", "put"))

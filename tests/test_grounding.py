@@ -73,6 +73,23 @@ def test_denied_and_bad_values_are_not_the_values_themselves(key: str, said: str
     assert ground(facts, model).facts[key] == read
 
 
+@pytest.mark.parametrize(
+    ("key", "said", "read"),
+    [
+        ("invoice", "no invoice", "none"),
+        ("invoice", "not registered yet", "none"),
+        ("invoice", "not registered", "not registered"),  # it may be disputed just as well
+        ("papers", "not complete", "incomplete"),
+        ("papers", "nothing incomplete", "complete"),
+        ("papers", "nothing lost", "nothing lost"),
+    ],
+)
+def test_a_denial_means_what_is_not_there_yet(key: str, said: str, read: str) -> None:
+    model = Alike({"invoice": ("disputed", "none", "registered"), "papers": ("complete", "incomplete")}, {})
+    model.similarity = lambda text, candidates: [0.0 for _ in candidates]
+    assert ground({"invoice": "disputed", "papers": "complete", key: said}, model).facts[key] == read
+
+
 def test_names_are_read_one_to_one_together_with_their_values() -> None:
     said = {**without("status", "supplier"), "supplier type": "known", "status of it": "draft"}
     assert ground(said, MODEL).facts == FACTS

@@ -12,7 +12,8 @@ import numpy as np
 
 from wmagent.agent.readings import Worded, is_switch, known_values
 from wmagent.domain.types import Facts, Value, canonical
-from wmagent.words.lexicon import BAD, NO, TURNS, YES
+from wmagent.words.lexicon import BAD, NEGATIONS, NO, STOP, TURNS, UNFINISHED, YES, YET
+from wmagent.words.lexicon import NOTHING as ABSENT
 from wmagent.words.phrases import spoken, stems, tokens
 
 # Chosen on wordings of workflows that are not shipped: a fact is meant where its name and value together are like what
@@ -21,6 +22,7 @@ from wmagent.words.phrases import spoken, stems, tokens
 # fact's name, times SHARP, in which nothing known is as likely as a likeness of NOTHING.
 LEAST, NAME, CLEAR = 0.25, 0.1, 0.03
 WORD, SHARP, NOTHING, SURE = 0.35, 7.0, 0.6, 0.6
+TURNED_BY = NEGATIONS | YET
 TURNED = 0.15  # what a denial takes from a likeness
 VALUES = 0.5  # what a value weighs beside the name of its fact
 MOST = 64  # values of a fact that are compared; more are no words
@@ -104,6 +106,8 @@ def _meant(key: str, value: Value, known: Sequence[Value], model: Worded) -> tup
             return value, 1.0
         if spoken(canonical(candidate)) == spoken(canonical(value)) and not _number(candidate):
             return candidate, 1.0
+    if (empty := _denying(key, canonical(value), known)) is not None:
+        return empty, 1.0
     alone = _similarities(value, known, model)
     if not alone:
         return None
@@ -112,6 +116,27 @@ def _meant(key: str, value: Value, known: Sequence[Value], model: Worded) -> tup
     best = int(chances.argmax())
     sure = float(chances[best] / (chances.sum() + np.exp(SHARP * NOTHING)))
     return (known[best], sure) if sure >= SURE and alone[best] >= WORD else None
+
+
+def _denying(key: str, said: str, known: Sequence[Value]) -> Value | None:
+    """Return the value that a denial means, None where that is not certain.
+
+    "no invoice" and "not registered yet" are the one value that says nothing is there yet; "not registered" and
+    "nothing missing" are the other one of two values where one of them says so.
+    """
+    heard = set(stems(said))
+    denied = heard - TURNED_BY - STOP
+    if not heard & NEGATIONS or not denied:
+        return None
+    words = [set(stems(canonical(value))) - STOP for value in known]
+    begins = [bool(found & (ABSENT | UNFINISHED)) for found in words]
+    if denied in words and len(known) == 2 and any(begins):
+        return known[1 - words.index(denied)]
+    if denied <= set(stems(key)) - STOP or (denied in words and heard & YET):
+        absent = [bool(found & ABSENT) for found in words]
+        nothing = [value for value, empty in zip(known, absent if any(absent) else begins, strict=True) if empty]
+        return nothing[0] if len(nothing) == 1 else None
+    return None
 
 
 def _likeness(value: Value, known: Sequence[Value], model: Worded) -> float:
@@ -123,9 +148,9 @@ def _likeness(value: Value, known: Sequence[Value], model: Worded) -> float:
 
 def _similarities(value: Value, known: Sequence[Value], model: Worded) -> list[float]:
     """Return how alike a value is to each known one; nothing where they are numbers, too many, or sentences."""
-    longest = max((len(tokens(canonical(v))) for v in (value, *known)), default=0)
     worded = tokens(canonical(value)) and not any(map(_number, (value, *known)))
-    if not worded or len(known) > MOST or longest >= SENTENCE:
+    lengths = [len(tokens(canonical(v))) for v in (value, *known)]
+    if not worded or len(known) > MOST or max(lengths[1:]) >= SENTENCE or lengths[0] >= 2 * SENTENCE:
         return []
     if is_switch(known):
         heard = set(stems(canonical(value)))
@@ -141,7 +166,7 @@ def _alike(texts: Sequence[str], model: Worded) -> list[float]:
     found = []
     for text, score in zip(others, model.similarity(said, others), strict=True):
         turned = _denied(said) != _denied(text)
-        opposite = turned and set(stems(said)) - TURNS == set(stems(text)) - TURNS
+        opposite = turned and set(stems(said)) - NEGATIONS == set(stems(text)) - NEGATIONS
         found.append(0.0 if opposite else score - TURNED * (turned + (_bad(said) and not _bad(text))))
     return found
 

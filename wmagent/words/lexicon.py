@@ -23,8 +23,11 @@ BAD = stem_set(
     "disputed down error escalated expired failed failing frozen impatient invalid late lost overdue poorly "
     "slowly refused rejected stopped suspended overpaid underpaid withdrawn wrong"
 )
-UNFINISHED = stem_set("draft drafted incomplete new open partial pending planned progress started unknown waiting")
+UNFINISHED = stem_set(
+    "draft drafted incomplete missing new open partial pending planned progress started unknown waiting"
+)
 NEGATIONS = stem_set("no not never none nothing without nobody neither")
+YET = stem_set("yet still far")
 TURNS = frozenset(("no", "not", "never", "none", "nothing", "without", "hardly", "nobody", "neither", "still", "yet"))
 DETERMINERS = frozenset(("the", "a", "an", "our", "my", "your", "their", "its", "this", "that", "any", "no", "put"))
 DONE = stem_set("done finished complete completed ready through place")

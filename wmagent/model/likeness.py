@@ -18,6 +18,7 @@ from wmagent.model.world_model import WorldModel
 from wmagent.words.thesaurus import blended
 
 VALUES = 0.5  # what the values of a fact weigh beside its name
+BESIDE = 0.67  # what the likeness of values beside their facts' names weighs; chosen on workflows that are not shipped
 Scores = NDArray[np.float64]
 Codes = NDArray[np.int64]  # per new word the known one, -1 where there is none
 
@@ -39,12 +40,14 @@ class Likeness:
         self.keys = list(wording.facts)
         self.known = [model.vocabulary.raw[slot] for slot in range(len(model.slots))]
         self.pairs = [(i, s) for i in range(len(self.keys)) for s in range(len(model.slots))]
-        self.values = {(i, s): self._values(wording.facts[self.keys[i]], self.known[s]) for i, s in self.pairs}
+        self.values: dict[tuple[int, int], Scores] = {}
         self.facts = self._alike([words(key) for key in self.keys], [words(key) for key in model.slots])
-        for pair in self.pairs:
-            scores = self.values[pair]
-            share = total(scores, assigned(scores)) / max(1, len(scores))
-            self.facts[pair] = (self.facts[pair] + VALUES * share) / (1 + VALUES)
+        for i, s in self.pairs:
+            alone = self._values(wording.facts[self.keys[i]], self.known[s])
+            share = total(alone, assigned(alone)) / max(1, len(alone))
+            self.facts[i, s] = (self.facts[i, s] + VALUES * share) / (1 + VALUES)
+            beside = self._values(wording.facts[self.keys[i]], self.known[s], (self.keys[i], model.slots[s]))
+            self.values[i, s] = (1 - BESIDE) * alone + BESIDE * beside
         sentences = [[" ".join(action_sentences(a)) for a in group] for group in (wording.actions, model.actions)]
         self.actions = self._alike(*sentences)
 
@@ -91,11 +94,19 @@ class Likeness:
                 lost.append(f"{self.keys[i]}: {canonical(new)}")
         return tuple(pairs), lost
 
-    def _values(self, new: Sequence[Value | None], known: Sequence[Value | None]) -> Scores:
-        """Return how alike the values of two facts are. Numbers and absence are only like themselves, and so is
-        everything in facts with too many values to be words."""
+    def _values(
+        self, new: Sequence[Value | None], known: Sequence[Value | None], keys: tuple[str, str] | None = None
+    ) -> Scores:
+        """Return how alike the values of two facts are, beside their `keys` if these are given. Numbers and absence are
+        only like themselves, and so is everything in facts with too many values to be words."""
         texts = [["" if v is None else canonical(v) for v in group] for group in (new, known)]
-        scores = self._alike(*texts) if max(len(new), len(known)) <= MAX_VALUES else np.zeros((len(new), len(known)))
+        said = (
+            [[f"{words(key)}: {text}" for text in group] for key, group in zip(keys, texts, strict=True)]
+            if keys
+            else texts
+        )
+        small = max(len(new), len(known)) <= MAX_VALUES
+        scores = self._alike(*said) if small else np.zeros((len(new), len(known)))
         for i, left in enumerate(new):
             for j, right in enumerate(known):
                 if not (_is_word(left) and _is_word(right)):

@@ -83,7 +83,7 @@ def _json(result: Any) -> dict[str, Any]:
 
 
 COMMANDS: list[tuple[str, ...]] = [
-    ("demo",), ("learn",), ("plan",), ("play",), ("what-if",), ("anomalies",), ("describe",),
+    ("demo",), ("learn",), ("goal",), ("plan",), ("play",), ("what-if",), ("anomalies",), ("describe",),
     ("world", "list"), ("world", "show"), ("world", "check"), ("world", "generate"), ("world", "random"),
     ("eval", "transitions"), ("eval", "contract"), ("eval", "suite"),
 ]  # fmt: skip

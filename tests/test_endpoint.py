@@ -156,3 +156,24 @@ def test_an_endpoint_that_is_down_is_named(server: Server) -> None:
 def test_addresses_that_are_none_are_refused(url: str) -> None:
     with pytest.raises(InputError, match=r"no http\(s\) address"):
         Endpoint(url, "small")
+
+
+def test_the_command_reads_a_goal_by_rules_and_then_with_an_endpoint(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from typer.testing import CliRunner
+
+    from wmagent.agent.doubles import review_model
+    from wmagent.cli.app import app
+
+    monkeypatch.setattr("wmagent.cli.goal.open_model", lambda path: review_model())
+    asked = ["goal", "push this thing over the line within 2 days", "--model", "m.wm", "--json"]
+    alone = CliRunner().invoke(app, asked)
+    assert alone.exit_code == 2
+    assert "cannot express" in alone.stderr
+    server.answers = [says('{"reach": {"status": "approved"}}')]
+    found = CliRunner().invoke(app, [*asked, "--lm", f"http://127.0.0.1:{server.server_port}/v1#small"])
+    assert found.exit_code == 0, found.stderr
+    goal = json.loads(found.stdout)["goal"]
+    assert (goal["conditions"][0]["value"], goal["deadline"]) == ("approved", 48.0)
+    assert server.asked[0][1]["model"] == "small"

@@ -20,7 +20,7 @@ from wmagent.agent.inputs import facts_of, planner_of, sound_state
 from wmagent.agent.ledger import Ledger
 from wmagent.agent.matching import match_actions
 from wmagent.agent.plain import from_plain, to_plain
-from wmagent.agent.protocols import AgentModel, Environment, Explainer, IdempotentEnvironment, Proposer
+from wmagent.agent.protocols import AgentModel, Environment, Explainer, GoalReader, IdempotentEnvironment, Proposer
 from wmagent.agent.stages import AgentStages, check_answer, goal_of, run_explanation, run_plan
 from wmagent.domain.answers import Anomaly, Explanation, Plan, WhatIf
 from wmagent.domain.types import Action, Facts, Goal, Observation, Transition
@@ -34,9 +34,9 @@ Ask = Approve | Literal["ask"] | None
 class Agent(Asking):
     """Imagines before it acts.
 
-    `model` is a world model (see `AgentModel`), `planner` a registered name or a Planner, `proposer` and
-    `explainer` replace the behaviour prior and the templates, `checkpoint` is a SQLite file that keeps `act` runs
-    across processes. The graph is compiled on first use.
+    `model` is a world model (see `AgentModel`), `planner` a registered name or a Planner, `proposer`,
+    `explainer` and `goals` replace the behaviour prior, the templates and the rules that read goals, `checkpoint` is a
+    SQLite file that keeps `act` runs across processes. The graph is compiled on first use.
     """
 
     def __init__(
@@ -46,9 +46,10 @@ class Agent(Asking):
         planner: str | Planner = "best-first",
         proposer: Proposer | None = None,
         explainer: Explainer | None = None,
+        goals: GoalReader | None = None,
         checkpoint: str | Path | None = None,
     ) -> None:
-        self.model = model
+        self.model, self.goals = model, goals
         self.planner = planner_of(planner)
         self.explainer: Explainer = explainer or TemplateExplainer()
         self._stages = AgentStages(model, self.planner, proposer, self.explainer)
@@ -121,7 +122,7 @@ class Agent(Asking):
 
     def understanding(self, words: str) -> Understanding:
         """Return the goal with the reading of every phrase and its score."""
-        return understand(words, self.model)
+        return understand(words, self.model) if self.goals is None else self.goals.understand(words, self.model)
 
     def act(
         self,

@@ -132,12 +132,17 @@ def understand(words: str, model: Worded) -> Understanding:
     return Understanding(goal, tuple(phrases), limits.said)
 
 
-def _clauses(words: str) -> list[str]:
+def refuse_vague(words: str) -> None:
+    """Raise InputError for a limit that was not taken out of the words: "by Friday" is no number of hours."""
     if vague := _VAGUE_LIMIT.search(words):
         raise InputError(
             f"{vague[0]!r} is no limit that can be used; give hours, days or weeks from now, 'within 3 days', "
             "or a cost, 'for at most 500'"
         )
+
+
+def _clauses(words: str) -> list[str]:
+    refuse_vague(words)
     if conditional := _CONDITIONAL.search(words):
         raise InputError(
             f"a goal says what should hold, not {conditional[0]!r} something else; name only facts: 'status = done'"

@@ -6,12 +6,15 @@ Knows the shapes of the parts; must not know any concrete world model, language 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from wmagent.domain.answers import Evidence, Explanation, OddFact, Plan, WhatIf
 from wmagent.domain.types import Action, Facts, Goal, Observation, Transition, Value
 from wmagent.domain.world import Step
 from wmagent.latent.protocols import Dynamics, Latent
+
+if TYPE_CHECKING:
+    from wmagent.agent.goals import Understanding
 
 
 class Scored(Protocol):
@@ -86,6 +89,14 @@ class Proposer(Protocol):
 
     def propose(self, observation: Observation, goal: Goal, actions: Sequence[Action]) -> Sequence[float]:
         """Return one weight >= 0 per action (ProposalError when no usable answer could be had)."""
+        ...
+
+
+class GoalReader(Protocol):
+    """Reads goals in words, by rules or with a language model whose answer is checked against the model's facts."""
+
+    def understand(self, words: str, world: AgentModel) -> Understanding:
+        """Return the goal and how it was read; InputError for what cannot be read."""
         ...
 
 

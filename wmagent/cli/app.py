@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wmagent.cli import anomalies, demo, describe, evals, learn, plan, play, what_if, world
+from wmagent.cli import anomalies, demo, describe, evals, goal, learn, plan, play, what_if, world
 from wmagent.cli.output import Commands
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ def root(
 
 app.command("demo")(demo.demo)
 app.command("learn")(learn.learn)
+app.command("goal")(goal.goal)
 app.command("plan")(plan.plan)
 app.command("play")(play.play)
 app.command("what-if")(what_if.what_if)

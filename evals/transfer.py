@@ -8,6 +8,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -31,8 +32,9 @@ NOTES = (
     "exact: the predicted facts equal what followed; where several outcomes are possible nothing can always be right, "
     "so that ceiling_exact is what the world's own likeliest outcome reaches.",
     "likeliest: the predicted facts are a likeliest outcome of the world (refused attempts: unchanged); ceiling 1.",
-    "source is the model in its own words on the same cases; random_alignment and random_embeddings are translations "
-    "drawn at random and found with random vectors for words.",
+    "facts, values and actions have other names; in 'zero_shot, values kept' only facts and actions have.",
+    "source is the model in its own words on the same cases; random_alignment is a translation drawn at random, "
+    "random_embeddings one found with random vectors for words, for which only shared words and synonyms are alike.",
 )
 
 
@@ -78,6 +80,10 @@ def run(
     }
 
 
+def _wording(world: Any) -> Wording:
+    return Wording(dict(world.domains), world.actions)
+
+
 class _Seed:
     """One seed: a learned model, new names drawn from the world's paraphrases, and held-out rows under them."""
 
@@ -92,8 +98,9 @@ class _Seed:
         self.model, self.learning = learned(name, rows, seed, preset, text, models)
         self.names = worlds.synonyms(world, seed)
         self.world = worlds.renamed(world, self.names)
+        self.values_kept = worlds.renamed(world, replace(self.names, values={}))
         self.oracle = self.world.oracle()
-        self.wording = Wording(dict(self.world.domains), self.world.actions)
+        self.wording = _wording(self.world)
         self.rows = worlds.experience(self.world, transitions=held_out, seed=20_000 + seed)
         self.likeliest = [self._likeliest(row) for row in self.rows]
         self.few = lambda n: worlds.experience(self.world, transitions=n, seed=30_000 + seed)
@@ -108,6 +115,7 @@ class _Seed:
         found["source"] = self._score([self.names.state(facts) for facts in _forecast(self.model, own)])
         meaning = align(self.model, self.wording)
         found["zero_shot"] = self._model(translated(self.model, meaning)) | {"right": self._right(meaning)}
+        found["zero_shot, values kept"] = self._score(self._with_values_kept(own))
         for n in sizes:
             rows = self.few(n)
             began = time.perf_counter()
@@ -127,6 +135,13 @@ class _Seed:
         found["random_embeddings"] = self._model(translated(self.model, self._senseless()))
         found["ceiling_exact"] = self._score([options[0] for options in self.likeliest])["exact"]
         return found
+
+    def _with_values_kept(self, own: Sequence[Transition]) -> list[Facts]:
+        """Return what is predicted without a transition where only facts and actions have other names."""
+        names = replace(self.names, values={})
+        model = translated(self.model, align(self.model, _wording(self.values_kept)))
+        predicted = _forecast(model, [names.transition(row) for row in own])
+        return [self.names.state(names.back().state(facts)) for facts in predicted]
 
     def _model(self, model: Any) -> dict[str, Any]:
         return self._score(_forecast(model, self.rows))

@@ -187,6 +187,7 @@ def test_transfer_is_measured_beside_scratch_and_chance(tmp_path: Path) -> None:
     assert main(["transfer", "--world", "contract-approval", *shared, *small, "--no-plots"]) == 0
     found = json.loads((tmp_path / "transfer.json").read_text())["mean"]
     assert found["zero_shot"]["likeliest"] > found["random_alignment"]["likeliest"]
+    assert found["zero_shot, values kept"]["likeliest"] >= found["zero_shot"]["likeliest"]
 
 
 def test_a_plain_result_shows_every_number_of_every_seed() -> None:

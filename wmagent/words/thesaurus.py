@@ -89,6 +89,7 @@ def _concepts(thesaurus: Thesaurus, text: str) -> tuple[Concept, ...]:
     return tuple(thesaurus.concepts(text))
 
 
+@lru_cache(20_000)
 def synonyms(word: str) -> frozenset[str]:
     """Return the stems of the single words that mean the same as a word, given by its stem, itself among them."""
     return thesaurus().like(word)

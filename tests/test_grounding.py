@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import pytest
 
-from wmagent.adapters.text import MiniLM, text_backend
+from wmagent.adapters.text import MiniLM, TextBackend, text_backend
 from wmagent.agent.agent import Agent
 from wmagent.agent.doubles import REVIEW_START, review_model
 from wmagent.agent.grounding import ground
 from wmagent.agent.scripted import ScriptedWorldModel
 from wmagent.domain.types import Facts
 from wmagent.errors import OutOfDomain
+from wmagent.words.thesaurus import blended
 
 MODEL = ScriptedWorldModel(
     {
@@ -48,6 +50,19 @@ def test_yes_and_no_are_switches() -> None:
     assert ground({**FACTS, "paid": "yes"}, MODEL).facts["paid"] == "True"
     assert ground({**FACTS, "paid": "off"}, MODEL).facts["paid"] == "False"
     assert ground({**FACTS, "paid": "perhaps"}, MODEL).facts["paid"] == "perhaps"
+
+
+@cache
+def _minilm() -> TextBackend:
+    return text_backend("minilm")
+
+
+class Meaning(ScriptedWorldModel):
+    """A model that compares texts as a learned one does."""
+
+    def similarity(self, text: str, candidates: Sequence[str]) -> list[float]:
+        vectors = _minilm().embed([text, *candidates])
+        return blended(text, candidates, (vectors[1:] @ vectors[0]).tolist())
 
 
 class Alike(ScriptedWorldModel):
@@ -88,6 +103,18 @@ def test_a_denial_means_what_is_not_there_yet(key: str, said: str, read: str) ->
     model = Alike({"invoice": ("disputed", "none", "registered"), "papers": ("complete", "incomplete")}, {})
     model.similarity = lambda text, candidates: [0.0 for _ in candidates]
     assert ground({"invoice": "disputed", "papers": "complete", key: said}, model).facts[key] == read
+
+
+@pytest.mark.skipif(not MiniLM.available(), reason="needs the extra wmagent[text]")
+@pytest.mark.parametrize(("said", "read"), [("nothing", "none"), ("permission accepted", "granted")])
+def test_a_value_is_read_by_its_synonyms(said: str, read: str) -> None:
+    model = Meaning({"approval": ("asked", "granted", "none")}, {})
+    assert ground({"approval": said}, model).facts == {"approval": read}
+
+
+def test_a_fact_without_a_known_value_keeps_what_was_said() -> None:
+    model = Alike({"note": (None,), "mood": ("patient", "angry")}, {})
+    assert ground({"note": "call back", "mood": "patient"}, model).facts == {"note": "call back", "mood": "patient"}
 
 
 def test_names_are_read_one_to_one_together_with_their_values() -> None:
@@ -155,13 +182,6 @@ def test_a_state_that_is_not_understood_stays_an_error() -> None:
 
 @pytest.mark.skipif(not MiniLM.available(), reason="needs the extra wmagent[text]")
 def test_meaning_counts_where_no_word_is_shared() -> None:
-    embed = text_backend("minilm").embed
-
-    class Meaning(ScriptedWorldModel):
-        def similarity(self, text, candidates):
-            vectors = embed([text, *candidates])
-            return (vectors[1:] @ vectors[0]).tolist()
-
     model = Meaning(
         {"legal review": ("not started", "passed"), "documents": ("incomplete", "complete"),
          "counterparty": ("known", "new")},

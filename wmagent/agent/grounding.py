@@ -22,7 +22,6 @@ from wmagent.words.phrases import spoken, stems, tokens
 # fact's name, times SHARP, in which nothing known is as likely as a likeness of NOTHING.
 LEAST, NAME, CLEAR = 0.25, 0.1, 0.03
 WORD, SHARP, NOTHING, SURE = 0.35, 7.0, 0.6, 0.6
-TURNED_BY = NEGATIONS | YET
 TURNED = 0.15  # what a denial takes from a likeness
 VALUES = 0.5  # what a value weighs beside the name of its fact
 MOST = 64  # values of a fact that are compared; more are no words
@@ -125,7 +124,7 @@ def _denying(key: str, said: str, known: Sequence[Value]) -> Value | None:
     "nothing missing" are the other one of two values where one of them says so.
     """
     heard = set(stems(said))
-    denied = heard - TURNED_BY - STOP
+    denied = heard - NEGATIONS - YET - STOP
     if not heard & NEGATIONS or not denied:
         return None
     words = [set(stems(canonical(value))) - STOP for value in known]
@@ -150,7 +149,7 @@ def _similarities(value: Value, known: Sequence[Value], model: Worded) -> list[f
     """Return how alike a value is to each known one; nothing where they are numbers, too many, or sentences."""
     worded = tokens(canonical(value)) and not any(map(_number, (value, *known)))
     lengths = [len(tokens(canonical(v))) for v in (value, *known)]
-    if not worded or len(known) > MOST or max(lengths[1:]) >= SENTENCE or lengths[0] >= 2 * SENTENCE:
+    if not worded or len(known) > MOST or max(lengths[1:], default=0) >= SENTENCE or lengths[0] >= 2 * SENTENCE:
         return []
     if is_switch(known):
         heard = set(stems(canonical(value)))
@@ -163,11 +162,12 @@ def _alike(texts: Sequence[str], model: Worded) -> list[float]:
     """Return how alike the first text is to each of the others; less so where one of the two is denied, or only the
     first is bad, and not at all where one is the other denied."""
     said, *others = texts
+    denied, bad, content = _denied(said), _bad(said), set(stems(said)) - NEGATIONS
     found = []
     for text, score in zip(others, model.similarity(said, others), strict=True):
-        turned = _denied(said) != _denied(text)
-        opposite = turned and set(stems(said)) - NEGATIONS == set(stems(text)) - NEGATIONS
-        found.append(0.0 if opposite else score - TURNED * (turned + (_bad(said) and not _bad(text))))
+        turned = denied != _denied(text)
+        opposite = turned and content == set(stems(text)) - NEGATIONS
+        found.append(0.0 if opposite else score - TURNED * (turned + (bad and not _bad(text))))
     return found
 
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from wmagent.agent.goal_check import check_goal, numeric
-from wmagent.agent.limits import NUMBER, number, take_limits
+from wmagent.agent.limits import NUMBER, Limits, number, take_limits
 from wmagent.agent.readings import (
     Reading,
     Worded,
@@ -119,7 +119,7 @@ def understand(words: str, model: Worded) -> Understanding:
         raise InputError("the goal is empty; say what should hold, such as 'status = approved'")
     if len(words) > 2_000:
         raise InputError(f"the goal has {len(words)} characters; 2,000 are read at most")
-    limits = take_limits(_FILLER.sub(" ", words), any(stems(key) == ["cost"] for key in model.slots))
+    limits = limits_of(words, model)
     phrases = [_read(clause, model) for clause in _clauses(limits.rest)]
     conditions = tuple(c for phrase in phrases if not phrase.forbidden for c in phrase.conditions)
     forbidden = tuple(c for phrase in phrases if phrase.forbidden for c in phrase.conditions)
@@ -132,17 +132,19 @@ def understand(words: str, model: Worded) -> Understanding:
     return Understanding(goal, tuple(phrases), limits.said)
 
 
-def refuse_vague(words: str) -> None:
-    """Raise InputError for a limit that was not taken out of the words: "by Friday" is no number of hours."""
-    if vague := _VAGUE_LIMIT.search(words):
+def limits_of(words: str, model: Worded) -> Limits:
+    """Return the limits in a goal's words and the rest of them; InputError for one such as "by Friday", which is no
+    number of hours."""
+    limits = take_limits(_FILLER.sub(" ", words), any(stems(key) == ["cost"] for key in model.slots))
+    if vague := _VAGUE_LIMIT.search(limits.rest):
         raise InputError(
             f"{vague[0]!r} is no limit that can be used; give hours, days or weeks from now, 'within 3 days', "
             "or a cost, 'for at most 500'"
         )
+    return limits
 
 
 def _clauses(words: str) -> list[str]:
-    refuse_vague(words)
     if conditional := _CONDITIONAL.search(words):
         raise InputError(
             f"a goal says what should hold, not {conditional[0]!r} something else; name only facts: 'status = done'"

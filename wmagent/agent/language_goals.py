@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wmagent.agent.goal_check import check_goal
-from wmagent.agent.goals import Phrase, Understanding, refuse_vague, understand, value_of
+from wmagent.agent.goals import Phrase, Understanding, limits_of, understand, value_of
 from wmagent.agent.language import LanguageModel, Message
-from wmagent.agent.limits import take_limits
 from wmagent.agent.readings import Worded, known_values
 from wmagent.domain.types import Condition, Goal, canonical
 from wmagent.errors import InputError, LanguageModelError, shortened
@@ -58,8 +57,7 @@ class LanguageGoals:
         never = _conditions(answer.get("never"), world)
         if not wanted:
             raise InputError("it names nothing that should become true")
-        limits = take_limits(words)
-        refuse_vague(limits.rest)
+        limits = limits_of(words, world)
         goal = Goal(wanted, never, limits.deadline, limits.max_cost, words.strip())
         check_goal(goal, world)
         read = (Phrase(words, wanted, False, 0.5), *((Phrase(words, never, True, 0.5),) if never else ()))

@@ -139,9 +139,10 @@ class _Seed:
     def _with_values_kept(self, own: Sequence[Transition]) -> list[Facts]:
         """Return what is predicted without a transition where only facts and actions have other names."""
         names = replace(self.names, values={})
+        back = names.back()
         model = translated(self.model, align(self.model, _wording(self.values_kept)))
         predicted = _forecast(model, [names.transition(row) for row in own])
-        return [self.names.state(names.back().state(facts)) for facts in predicted]
+        return [self.names.state(back.state(facts)) for facts in predicted]
 
     def _model(self, model: Any) -> dict[str, Any]:
         return self._score(_forecast(model, self.rows))

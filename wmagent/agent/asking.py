@@ -3,6 +3,7 @@ Knows how a question is put together; must not know how it is answered."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from wmagent.planning.behaviour_value import Followed
 
 
-class Asking:
+class Asking(ABC):
     """Answers what would be if something were otherwise; the agent gives model, planning and understanding."""
 
     model: AgentModel
@@ -141,8 +142,10 @@ class Asking:
     def _worth(self) -> dict[Goal, Followed]:
         return {}
 
+    @abstractmethod
     def _read(self, state: Facts | Observation, ground: bool) -> tuple[Facts, tuple[str, ...]]:
-        raise NotImplementedError
+        """Return the facts of a state in the model's words, and how those were read that were said otherwise."""
 
+    @abstractmethod
     def _goal(self, goal: str | Goal) -> Goal:
-        raise NotImplementedError
+        """Return the goal that is meant; InputError where it is not clear."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from wmagent.adapters.silence import quiet
 from wmagent.errors import CheckpointError, InputError
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class MiniLM:
             path = str(_packaged_minilm()) if self.source == "minilm" else self.source
             log.info("loading text backend from %s", path)
             try:
-                with _quiet():
+                with quiet():
                     self._model = SentenceTransformer(
                         path,
                         device="cpu",
@@ -104,20 +104,6 @@ def _features(sentence: str) -> list[str]:
     words = re.findall(r"\w+|[^\w\s]", sentence.lower())
     trigrams = [f"#{w[i : i + 3]}" for word in words for w in [f"<{word}>"] for i in range(len(w) - 2)]
     return ["<sentence>", *words, *trigrams]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' own progress bar off the user's terminal while a small model loads."""
-    from transformers.utils import logging as transformers_logging
-
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            transformers_logging.enable_progress_bar()
 
 
 def _packaged_minilm() -> Path:

@@ -12,7 +12,8 @@ from small_lm import make
 
 import wmagent.worlds as worlds
 from wmagent import WorldModel
-from wmagent.adapters.local_lm import HiddenStates, LocalLM
+from wmagent.adapters.hidden_states import HiddenStates
+from wmagent.adapters.local_lm import LocalLM
 from wmagent.adapters.text import text_backend
 from wmagent.agent.language import Message, ScoringModel
 from wmagent.errors import InputError

@@ -15,12 +15,13 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     },
     "text-source": {
         "auto": "wmagent.adapters.text:text_backend",
-        "lm": "wmagent.adapters.local_lm:HiddenStates",
+        "lm": "wmagent.adapters.hidden_states:HiddenStates",
     },
     "language": {
         "local": "wmagent.adapters.local_lm:LocalLM",
         "endpoint": "wmagent.adapters.endpoint:Endpoint",
     },
+    "language-layers": {"local": "wmagent.adapters.local_lm:upper_layers"},
     "source": {"transitions": "wmagent.worlds.recorded:read_transitions"},
 }
 

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from wmagent.agent.goal_check import check_goal, numeric
+from wmagent.agent.idioms import plain
 from wmagent.agent.limits import NUMBER, Limits, number, take_limits
 from wmagent.agent.readings import (
     Reading,
@@ -73,6 +74,7 @@ _COMPARE: tuple[tuple[str, Op], ...] = (
     (r"below|under|less than|fewer than|smaller than|lower than", "<"),
     (r"above|over|more than|greater than|exceeding|higher than|larger than", ">"),
 )
+_THING = re.compile(r"\b(?:the|a|an|our|my|your|their|his|her|this|that) (?P<noun>[\w'-]+)", re.I)
 _NEGATIONS = stem_set("no not never without")
 _OPS: dict[str, Op] = {"==": "==", "=": "==", ":": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
@@ -119,7 +121,7 @@ def understand(words: str, model: Worded) -> Understanding:
         raise InputError("the goal is empty; say what should hold, such as 'status = approved'")
     if len(words) > 2_000:
         raise InputError(f"the goal has {len(words)} characters; 2,000 are read at most")
-    limits = limits_of(words, model)
+    limits = limits_of(plain(words, lambda text: _speaks(text, model)), model)
     phrases = [_read(clause, model) for clause in _clauses(limits.rest)]
     conditions = tuple(c for phrase in phrases if not phrase.forbidden for c in phrase.conditions)
     forbidden = tuple(c for phrase in phrases if phrase.forbidden for c in phrase.conditions)
@@ -130,6 +132,15 @@ def understand(words: str, model: Worded) -> Understanding:
     goal = Goal(_distinct(conditions), _distinct(forbidden), limits.deadline, limits.max_cost, words.strip())
     check_goal(goal, model)
     return Understanding(goal, tuple(phrases), limits.said)
+
+
+def _speaks(text: str, model: Worded) -> bool:
+    """Return whether a text uses a word of a known fact's name or value."""
+    heard = set(stems(text)) - STOP
+    return any(
+        heard & (set(stems(key)) | {part for value in known_values(model, key) for part in stems(canonical(value))})
+        for key in model.slots
+    )
 
 
 def limits_of(words: str, model: Worded) -> Limits:
@@ -186,6 +197,7 @@ def _read_part(clause: str, body: str, never: bool, model: Worded) -> Phrase:
         return Phrase(clause, (compared,), never, 1.0)
     negated = not never and not _is_a_value(body, model) and _NOT.search(body) is not None
     body = _NOT.sub(" ", body).strip() if negated else body
+    body = _without_objects(body, model)
     meant, rivals = choose(body, model)
     if not meant and rivals:
         raise InputError(_ambiguous(clause, rivals))
@@ -201,6 +213,19 @@ def _read_part(clause: str, body: str, never: bool, model: Worded) -> Phrase:
         meant = [*meant, *beside(body, meant[0], model)]
     op: Op = "!=" if negated else "=="
     return Phrase(clause, tuple(_condition(r, op) for r in meant), never, meant[0].score)
+
+
+def _without_objects(body: str, model: Worded) -> str:
+    """Leave out "the offer" in "accept the offer" where a fact may be both accepted and offered: what has an article is
+    a thing that something is done to."""
+    heard = stems(body)
+    for key in model.slots:
+        said = {stems(canonical(value))[0] for value in known_values(model, key) if len(stems(canonical(value))) == 1}
+        said &= set(heard)
+        things = [found for found in _THING.finditer(body) if set(stems(found["noun"])) & said]
+        if len(said) == 2 and len(things) == 1:
+            return f"{body[: things[0].start()]} {body[things[0].end() :]}".strip()
+    return body
 
 
 def _is_a_value(clause: str, model: Worded) -> bool:

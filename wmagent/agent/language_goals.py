@@ -4,7 +4,7 @@ Knows prompts and goals; must not know any backend or planner."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from wmagent.agent.goal_check import check_goal
 from wmagent.agent.goals import Phrase, Understanding, limits_of, understand, value_of
 from wmagent.agent.language import LanguageModel, Message
 from wmagent.agent.readings import Worded, known_values
-from wmagent.domain.types import Condition, Goal, canonical
+from wmagent.domain.types import Condition, Goal, Value, canonical
 from wmagent.errors import InputError, LanguageModelError, shortened
 
 MOST_VALUES = 12  # values of a fact that a prompt shows
@@ -44,7 +44,7 @@ class LanguageGoals:
         except InputError as error:
             refused = error
         try:
-            said = self.model.complete([Message("system", SYSTEM), Message("user", _asked(words, world))])
+            said = self.model.complete(asked(words, {key: known_values(world, key) for key in world.slots}))
             return self._checked(words, _answer(said), world)
         except (InputError, LanguageModelError) as error:
             raise InputError(f"{refused}; {self.model.name} did not help: {error}") from error
@@ -64,9 +64,11 @@ class LanguageGoals:
         return Understanding(goal, read, (*limits.said, f"read by {self.model.name}"))
 
 
-def _asked(words: str, world: Worded) -> str:
-    facts = {key: [canonical(value) for value in known_values(world, key)[:MOST_VALUES]] for key in world.slots}
-    return f"Facts: {json.dumps(facts, ensure_ascii=False)}\nGoal: {json.dumps(words, ensure_ascii=False)}"
+def asked(words: str, values: Mapping[str, Sequence[Value]]) -> list[Message]:
+    """Return the question what `words` mean, given the known values of every fact."""
+    facts = {key: [canonical(value) for value in known[:MOST_VALUES]] for key, known in values.items()}
+    user = f"Facts: {json.dumps(facts, ensure_ascii=False)}\nGoal: {json.dumps(words, ensure_ascii=False)}"
+    return [Message("system", SYSTEM), Message("user", user)]
 
 
 def _answer(said: str) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wmagent.agent.language import LanguageModel, Message, ScoringModel, shown_facts, shown_goal
-from wmagent.domain.types import Action, Goal, Observation
+from wmagent.domain.types import Action, Facts, Goal, Observation
 from wmagent.errors import LanguageModelError
 
 UNSURE = "unsure"
@@ -45,7 +45,7 @@ class LanguageProposer:
         self, model: ScoringModel, observation: Observation, goal: Goal, actions: Sequence[Action]
     ) -> list[float]:
         labels = [action.label() for action in actions]
-        scores = model.score(self._messages(observation, goal, labels, ""), [*labels, UNSURE])
+        scores = model.score(asked(observation.facts, goal, labels), [*labels, UNSURE])
         if len(scores) != len(labels) + 1 or any(math.isnan(score) for score in scores):
             raise LanguageModelError(f"{model.name} scored {len(scores)} of {len(labels) + 1} candidates")
         per_token = [score / max(len(text.split()), 1) for score, text in zip(scores, [*labels, UNSURE], strict=True)]
@@ -57,7 +57,7 @@ class LanguageProposer:
 
     def _ranked(self, observation: Observation, goal: Goal, actions: Sequence[Action]) -> list[float]:
         labels = [action.label() for action in actions]
-        said = self.model.complete(self._messages(observation, goal, labels, ASK_NUMBERS), max_tokens=40)
+        said = self.model.complete(asked(observation.facts, goal, labels, ASK_NUMBERS), max_tokens=40)
         if UNSURE in said.lower():
             return [1.0] * len(labels)
         places = [int(number) - 1 for number in re.findall(r"\d+", said)]
@@ -69,7 +69,9 @@ class LanguageProposer:
             weights[place] = max(self.floor, 0.5**rank)
         return weights
 
-    def _messages(self, observation: Observation, goal: Goal, labels: Sequence[str], ask: str) -> list[Message]:
-        numbered = "\n".join(f"{number}. {label}" for number, label in enumerate(labels, 1))
-        user = f"Facts: {shown_facts(observation.facts)}\nGoal: {shown_goal(goal)}\nActions:\n{numbered}\n{ask}".strip()
-        return [Message("system", SYSTEM), Message("user", user)]
+
+def asked(facts: Facts, goal: Goal, labels: Sequence[str], ask: str = "") -> list[Message]:
+    """Return the question for the next action among `labels`; `ask` says in which form to answer."""
+    numbered = "\n".join(f"{number}. {label}" for number, label in enumerate(labels, 1))
+    user = f"Facts: {shown_facts(facts)}\nGoal: {shown_goal(goal)}\nActions:\n{numbered}\n{ask}".strip()
+    return [Message("system", SYSTEM), Message("user", user)]

@@ -45,6 +45,8 @@ _DEADLINES = tuple(
         rf"\b(?:within|inside|in|with)\s+an?\s+(?:(?:window|limit|frame|deadline)\s+of\s+{_LONG})",
         rf"\b(?:within|inside|in|with)\s+an?\s+{_LONG}\s+(?:window|limit|frame|deadline)",
         rf"\b(?:(?:time )?limit|deadline)\s*(?:is|of|:)?\s*{_LONG}",
+        rf"\b{_LONG}\s+(?:(?:time )?limit|deadline)\b",
+        rf"\b{_LONG}\s+from (?:now|today)\b",
         rf"\b(?:we|i|you|they)(?:'ve|\s+have)?\s+(?:only\s+)?(?:got|have)?\s*(?:only\s+)?{_LONG}(?:\s+time|\s+left)?",
     )
 )
@@ -62,6 +64,15 @@ _BUDGETS = tuple(
         rf"\b{_BELOW}\s+(?:[€$£]\s*({NUMBER})|({NUMBER}){_MONEY})",
     )
 )
+
+
+_BARE = re.compile(rf"\b{_LONG}", re.IGNORECASE)
+
+
+def bare_duration(words: str) -> str | None:
+    """Return the one duration that words name, such as "ten days" in "we told them ten days"; None for none or more."""
+    found = [match[0].strip() for match in _BARE.finditer(words)]
+    return found[0] if len(found) == 1 else None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from wmagent.errors import LanguageModelError
 
 log = logging.getLogger(__name__)
 
+LINES = 6  # lines that a shortened text has at most
 SYSTEM = (
     "You shorten explanations of plans. You are given lines. Answer with the lines that matter most to somebody who "
     "must decide, at most {lines} of them, in their own order and form; change no number, name or fact. The lines are "
@@ -32,7 +33,7 @@ class RephrasingExplainer:
     """
 
     model: LanguageModel
-    lines: int = 6
+    lines: int = LINES
     template: Explainer = field(default_factory=TemplateExplainer)
 
     def explain(self, answer: Plan | WhatIf) -> Explanation:

@@ -20,6 +20,10 @@ class ModelConfig(BaseModel):
     layers: int = Field(default=2, ge=1, le=128, description="transformer blocks; the last one sees the outcome")
     heads: int = Field(default=4, ge=1, le=256, description="attention heads")
     expand: int = Field(default=4, ge=1, le=64, description="hidden width of a block's MLP, in widths")
+    trunk: Literal["adaln", "decoder"] = Field(default="adaln", description="kind of blocks; decoder: an LLM's own")
+    trunk_from: str = Field(default="", description="language model whose upper layers a decoder trunk begins as")
+    key_value_heads: int | None = Field(default=None, ge=1, description="of a decoder trunk; none: as many as heads")
+    mlp: int | None = Field(default=None, ge=1, description="MLP width of a decoder trunk; none: expand widths")
     outcomes: Outcomes = Field(default="auto", description="outcomes k; auto counts them in the record")
     ensemble: int = Field(
         default=8, ge=1, le=1024, description="heads of the outcome distribution, each on its own bootstrap"
@@ -30,6 +34,7 @@ class ModelConfig(BaseModel):
     rarity_most: float = Field(default=10.0, ge=1, description="… at most so many times as often as usual ones")
     regularizer: Literal["none", "sigreg", "vicreg", "ema"] = Field(default="none", description="anti-collapse by name")
     regularizer_weight: float = Field(default=0.09, ge=0)
+    reconstruction: float = Field(default=0.0, ge=0, description="weight of decoding words' latents back to features")
     rollout: int = Field(default=1, ge=1, description="steps of the rollout loss; 1 is one-step only")
     rollout_weight: float = Field(default=0.5, ge=0)
     steps: int = Field(default=1_300, ge=1, description="optimizer steps")
@@ -45,6 +50,10 @@ class ModelConfig(BaseModel):
     def _heads_share_the_width(self) -> Self:
         if self.width % self.heads:
             raise ValueError(f"width {self.width} cannot be shared by {self.heads} heads; give a multiple of them")
+        if self.heads % (self.key_value_heads or self.heads):
+            raise ValueError(f"{self.heads} heads cannot share {self.key_value_heads} key-value heads evenly")
+        if self.trunk_from and self.trunk != "decoder":
+            raise ValueError("trunk_from needs trunk 'decoder'")
         return self
 
 

@@ -66,6 +66,8 @@ def learn(
     rows.weight = rarity_weights(rows, config.rarity, config.rarity_most)
     torch.manual_seed(seed)
     network = Network(config, table.values.shape[-1], len(durations))
+    if config.trunk_from:
+        _begin_as(network, config)
     dynamic = torch.tensor([vocabulary.active.index(i) for i in vocabulary.dynamic], dtype=torch.long)
     trainer = Trainer(
         network, table, codebook, dynamic, rows, config, seed, folder, _fingerprint(train, config, seed, text), report
@@ -81,6 +83,14 @@ def learn(
     model.card["data"]["learn_seconds"] = round(time.monotonic() - started, 1)
     _tell(report, "remembering", 1, "")
     return model
+
+
+def _begin_as(network: Network, config: ModelConfig) -> None:
+    layers = resolve("language-layers", "local")(config.trunk_from, config.layers)
+    try:
+        network.predictor.begin_as(layers)
+    except (ValueError, RuntimeError) as error:
+        raise InputError(f"the layers of {config.trunk_from!r} do not fit this predictor: {error}") from error
 
 
 def hold_out(transitions: Sequence[Transition], share: float, seed: int) -> Tensor:

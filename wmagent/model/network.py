@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wmagent.model.config import ModelConfig
@@ -39,6 +40,7 @@ class Network(nn.Module):
         self.predictor = Predictor(config, durations)
         self.summary = Summary(config.width)
         self.heads = ActionHeads(config.width)
+        self.decode = nn.Linear(config.width, text_width) if config.reconstruction else None
 
     def words(self, table: FactTable, codebook: Codebook, interface: Interface | None = None) -> Words:
         """Embed all words; `interface` is another one to use, such as a slowly following copy."""
@@ -75,6 +77,12 @@ class Network(nn.Module):
         now, then = rows.before[:, dynamic], rows.after[:, dynamic]
         slots = slot_log_probs(change, targets.values[dynamic], targets.mask[dynamic], now, then)
         return -joint_log_probs(change, slots, rows.duration, rows.done).mean()
+
+    def reconstruction_loss(self, words: Words, table: FactTable) -> Tensor:
+        """Return how far words' latents, decoded, are from the features they were made of (1 - cosine)."""
+        assert self.decode is not None
+        wanted = (table.values + table.keys.unsqueeze(1))[table.mask]
+        return (1 - F.cosine_similarity(self.decode(words.values[words.mask]), wanted, dim=-1)).mean()
 
     def rollout_loss(self, words: Words, dynamic: Tensor, steps: list[Rows]) -> Tensor:
         """Return the loss of later steps of the same cases, predicted from imagined, not observed, latents.

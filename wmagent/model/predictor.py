@@ -5,6 +5,7 @@ Axis letters as in latent/protocols.py; q counts the slots that can change (quer
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wmagent.model.config import ModelConfig
+from wmagent.model.decoder_block import DecoderBlock
 
 
 class Interface(nn.Module):
@@ -83,6 +85,13 @@ def _modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:]), 1 + scale)
 
 
+def _block(config: ModelConfig) -> Block | DecoderBlock:
+    if config.trunk == "decoder":
+        mlp = config.mlp or config.expand * config.width
+        return DecoderBlock(config.width, config.heads, config.key_value_heads or config.heads, mlp)
+    return Block(config.width, config.heads, config.expand, config.dropout)
+
+
 class Predictor(nn.Module):
     """p(outcome | z, a), and under each outcome: per slot a gate and a new latent, duration and end.
 
@@ -93,7 +102,7 @@ class Predictor(nn.Module):
         super().__init__()
         d = config.width
         self.ensemble, self.drop_summary = config.ensemble, config.drop_summary
-        blocks = [Block(d, config.heads, config.expand, config.dropout) for _ in range(config.layers)]
+        blocks = [_block(config) for _ in range(config.layers)]
         self.trunk, self.last = nn.ModuleList(blocks[:-1]), blocks[-1]
         self.situation = nn.Linear(2 * d, d)
         self.choose = nn.Linear(2 * d, config.ensemble * d)
@@ -103,6 +112,14 @@ class Predictor(nn.Module):
         self.down = nn.Linear(2 * d, d + 1)
         self.time = nn.Sequential(nn.Linear(3 * d, d), nn.GELU(), nn.Linear(d, durations + 1))
         self.sharpness = nn.Parameter(torch.tensor(1.0))
+
+    def begin_as(self, layers: Sequence[Mapping[str, Tensor]]) -> None:
+        """Let the trunk's blocks begin as a language model's last layers; ValueError where they do not fit."""
+        blocks = [*self.trunk, self.last]
+        if len(layers) != len(blocks) or not all(isinstance(block, DecoderBlock) for block in blocks):
+            raise ValueError(f"{len(layers)} layers do not fit {len(blocks)} blocks")
+        for block, layer in zip(blocks, layers, strict=True):
+            block.begin_as(layer)  # type: ignore[operator]
 
     def forward(self, z: Tensor, summary: Tensor, action: Tensor, queries: Tensor) -> Context:
         """Slots z (b, n, d), summaries (b, 2 d), action latents (b, d), indices of the slots that can change (q,)."""

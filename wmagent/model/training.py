@@ -188,6 +188,8 @@ class _Losses(nn.Module):
         losses = network.losses(words, trainer.dynamic, rows, weights, targets)
         if config.rollout > 1:
             losses["rollout"] = config.rollout_weight * self._rollout(trainer, words, batch)
+        if config.reconstruction:
+            losses["reconstruction"] = config.reconstruction * network.reconstruction_loss(words, trainer.table)
         if config.regularizer in ("sigreg", "vicreg"):
             z = words.states(rows.before).flatten(0, 1)
             generator = torch.Generator(z.device).manual_seed(trainer.seed * 7919 + step)

@@ -1,0 +1,131 @@
+"""What people say around a goal: interjections, circumstances, "it is done when …", "by then". Rewrites a goal's words
+to what is wanted, before clauses are read. Knows English turns of phrase and limits, and facts only as stems."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from wmagent.agent.limits import bare_duration, take_limits
+from wmagent.words.lexicon import STOP
+from wmagent.words.phrases import stems
+
+_SEGMENT = re.compile(r"[^,;:.!?]+[,;:.!?]*\s*")
+_INTERJECTION = re.compile(
+    r"^\W*(?:(?:and|so|but|well|now|just)\s+)?(?:hey|hi|hello|oh|ok|okay|yeah|yes|right|please|thanks|thank you|listen"
+    r"|look|folks|guys|everybody|everyone|honestly|frankly|seriously|whatever you do|whatever happens|can you manage"
+    r"|(?:can|could|would|will) you|do you hear|help me out(?: here)?|you know|i mean|as you know|no excuses"
+    r"|not (?:just|only|merely) [^,;:.!?]*|if (?:you please|possible|at all possible|you can|that works))\W*$",
+    re.I,
+)
+_LABEL = re.compile(
+    r"^\s*(?:[\w'-]+\s+){0,3}(?:target|goal|aim|objective|request|task|wish|ticket|to ?do)\s*:\s*", re.I
+)
+_THINGS = re.compile(
+    r"\b(?:i|we)(?:'d| would)? (?:like|want|need) (?:these |those |the following )?"
+    r"(?:two|three|four|both|some|the following)?\s*things?(?: done)?\s*:\s*",
+    re.I,
+)
+_DONE_WHEN = re.compile(
+    r"^\s*(?:the |this |our |my |it |we |i )?(?:[\w'-]+ ){0,3}?(?:(?:is|are|am|'re|'s|will be|has been|counts as)\s*"
+    r"(?:finished|done|complete|completed|over|happy|satisfied|successful|through)"
+    r"|(?:ends|end|goes|went|works out)(?: well)?"
+    r"|(?:has|have) (?:reached|met|achieved) (?:its|our|the|my) (?:goal|aim|target|objective))"
+    r"\s+(?:only )?(?:when|once|as soon as|if)\s+",
+    re.I,
+)
+_THROUGH = re.compile(
+    r"\s*\b(?:through|going|at it|on it)? ?(?:until|till) (?:it|they|this|that)(?:'s| is| are| has been)\b", re.I
+)
+_GLAD = re.compile(
+    r"\b(?:i|we|it)(?:'d| would) (?:be )?(?:very |really |much |so )?(?:pleased|delighted|thankful|nice|great|good"
+    r"|lovely|helpful|appreciate it) (?:if|to see)\b",
+    re.I,
+)
+_CIRCUMSTANCE = re.compile(r"^(?P<why>[^.;]*?),?\s+so(?: that's why)?,?\s+(?=\w)", re.I)
+_REALLY_WANT = re.compile(
+    r"^.*?\b(?:what|all) (?:i|we) (?:really |actually )?(?:want|need|care about|ask for)(?: now)? is\b"
+    r"(?: to see| that)?",
+    re.I,
+)
+_WISH = re.compile(
+    r"\b(?:i|we)(?:'d)? (?:want|need|would like|like|expect|wish)\b|\b(?:must|should|shall|please|let's|let us"
+    r"|make sure|see to it|has to|have to|needs to be|ensure)\b",
+    re.I,
+)  # fmt: skip
+_ON_THE_WAY = re.compile(
+    r"\b(?:is|are|be|being)?\s*\bnot\b(?P<what>[^,;]*?)\b(?:along|on|during|in) the (?:way|process)(?: there)?\b", re.I
+)
+_NOT_EVER = re.compile(r"\bnot\b(?P<what>[^,;]*),\s*(?:ever|never)\b", re.I)
+_INTO = re.compile(
+    r"\b(?:just )?(?:don't|do not) (?:get|run|bring|put|land) (?:us |me |it |this |you )?(?:in|into|under)\b", re.I
+)
+_BY_THEN = re.compile(r"\s*,?\s*\b(?:by|until|till|before) then\b(?: too| as well)?,?", re.I)
+_ALL_OF = re.compile(r"^(?P<keys>[^:]+):\s*(?:all|both)\s+(?P<value>[\w' -]+?)(?P<rest>,.*)?$", re.I)
+_ALL_THREE = re.compile(
+    r"^(?P<before>.*?)\b(?:all|both)(?: two| three| four| of them)? (?P<value>[\w' -]+?)\s*:\s*(?P<keys>[^:]+)$", re.I
+)
+
+Speaks = Callable[[str], bool]  # does a text use words of facts?
+
+
+def plain(words: str, speaks: Speaks) -> str:
+    """Return the words without what is said around a goal.
+
+    `speaks` says whether a text uses any word of a known fact: what does is never taken for a mere circumstance.
+    """
+    words = words.replace("’", "'")
+    words = _ON_THE_WAY.sub(lambda found: f" never{found['what']}", words)
+    words = _NOT_EVER.sub(lambda found: f"never{found['what']}", words)
+    words = _INTO.sub("never", words)
+    words = _without_interjections(words)
+    words = _by_then(words, speaks)
+    words = _THINGS.sub(" ", _LABEL.sub("", words))
+    words = _GLAD.sub(" ", _DONE_WHEN.sub("", _THROUGH.sub(" ", words)))
+    if found := _REALLY_WANT.match(words):
+        before = re.split(r"\b(?:what|all) (?:i|we)\b", found[0], maxsplit=1, flags=re.I)[0]
+        if not _WISH.search(before):
+            words = words[found.end() :]
+    if (found := _CIRCUMSTANCE.match(words)) and not _WISH.search(found["why"]) and _no_limit(found["why"]):
+        words = words[found.end() :]
+    return _listed(words).strip()
+
+
+def _without_interjections(words: str) -> str:
+    parts = _SEGMENT.findall(words)
+    kept = [part for part in parts if not _INTERJECTION.match(part)]
+    return "".join(kept) if kept else words
+
+
+def _by_then(words: str, speaks: Speaks) -> str:
+    """Let "we have ten days, and … by then" be a limit: the part that only names a time goes, its time stays."""
+    if not _BY_THEN.search(words):
+        return words
+    parts = _SEGMENT.findall(words)
+    times = [(place, time) for place, part in enumerate(parts) if (time := bare_duration(part)) and not speaks(part)]
+    if len(times) != 1 or any(
+        take_limits(part).deadline is not None for place, part in enumerate(parts) if place != times[0][0]
+    ):
+        return words
+    place, time = times[0]
+    rest = _BY_THEN.sub(" ", "".join(part for number, part in enumerate(parts) if number != place))
+    return f"{re.sub(r'^(?:and|so|but)? *', '', rest.strip(), flags=re.I).strip(' ,')} within {time}"
+
+
+def _no_limit(words: str) -> bool:
+    return take_limits(words).deadline is None and bare_duration(words) is None
+
+
+def _listed(words: str) -> str:
+    """Write "a, b: all done" and "all three done: a, b" as one clause per part."""
+    if found := _ALL_OF.match(words):
+        keys, value, rest = found["keys"], found["value"], found["rest"] or ""
+    elif found := _ALL_THREE.match(words):
+        keys, value, rest = found["keys"], found["value"], ""
+    else:
+        return words
+    names = [name.strip(" .!") for name in re.split(r",|\band\b", keys) if name.strip(" .!")]
+    limit = bare_duration(names[-1]) if names else None
+    if len(names) < 2 or limit or any(set(stems(name)) <= STOP for name in names):
+        return words
+    return " and ".join(f"{name} is {value}" for name in names) + rest

@@ -139,7 +139,10 @@ def _evidence(claim: Claim, answer: Answer) -> bool:
     if claim.step is None:
         return claim.after == answer.support
     step = _plan_step(claim, answer)
-    return step is not None and claim.number == step.evidence.n and claim.after == step.evidence.support
+    if step is None or claim.number != step.evidence.n or claim.after != step.evidence.support:
+        return False
+    cited = str(claim.before).split(", ") if claim.before is not None else []
+    return set(cited) <= {case.case for case in step.evidence.cases}
 
 
 def _close(claim: Claim, true: float | None) -> bool:

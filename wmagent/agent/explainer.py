@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from wmagent.agent.claims import Answer, changes_said, check_claims, goal_words, route, shown
-from wmagent.domain.answers import Change, Claim, Explanation, Plan, WhatIf
+from wmagent.domain.answers import Change, Claim, Evidence, Explanation, Plan, WhatIf
 
+_CITABLE = re.compile(r"[^;,]{1,40}")  # case names that can be told apart in a line
 CHANGES_SHOWN = 8  # per step; a cascade of more facts than this is cut
 
 
@@ -57,7 +59,7 @@ def _plan_sentences(plan: Plan, alternatives: int) -> list[Sentence]:
                     *(_changed(change, i) for change in step.changes[:CHANGES_SHOWN]),
                     _hours(step.duration, i),
                     _cost(step.cost, i),
-                    Claim("evidence", cases(evidence.n, evidence.support), i, None, None, evidence.support, evidence.n),
+                    _recorded(evidence, i),
                 ),
             )
         )
@@ -140,6 +142,14 @@ def _cost(cost: float, step: int | None = None) -> Claim:
 
 def _support(support: str) -> Claim:
     return Claim("evidence", f"support {support}", after=support)
+
+
+def _recorded(evidence: Evidence, step: int) -> Claim:
+    """Return how many recorded cases stand behind a step, citing the nearest that are known by name."""
+    cited = ", ".join(dict.fromkeys(case.case for case in evidence.cases if _CITABLE.fullmatch(case.case)))
+    text = cases(evidence.n, evidence.support) + (f", nearest {cited}" if cited and evidence.n else "")
+    before = cited if cited and evidence.n else None
+    return Claim("evidence", text, step, None, before, evidence.support, evidence.n)
 
 
 def cases(n: int, support: str) -> str:

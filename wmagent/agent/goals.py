@@ -26,11 +26,11 @@ from wmagent.agent.readings import (
 from wmagent.domain.types import Condition, Goal, Op, Value, canonical
 from wmagent.errors import InputError, unknown
 from wmagent.words.lexicon import STOP
-from wmagent.words.phrases import spoken, stem_set, stems
+from wmagent.words.phrases import spoken, stem, stem_set, stems, tokens
 
 _EXPLICIT = re.compile(r"^(?P<key>[^=<>!:]+?)\s*(?P<op>==|!=|<=|>=|=|<|>|:)\s*(?P<value>[^=<>!:].*)$")
 _SPLIT = re.compile(
-    r"\s*(?:[,;]|\.\s|\bbut\b|\bwhile\b|\bplus\b|\band\b(?:\s+then\b)?|\bthen\b|(?=\bwithout\b|\bwith no\b)"
+    r"\s*(?:[,;]|\.\s|\bbut\b|\bwhile\b|\bplus\b|\s\+\s|\s&\s|\band\b(?:\s+then\b)?|\bthen\b|(?=\bwithout\b|\bwith no\b)"
     r"|\bwith (?=[^,;]*\b(?:not|never) (?:being|becoming|getting|having)\b))\s*",
     re.I,
 )
@@ -211,8 +211,24 @@ def _read_part(clause: str, body: str, never: bool, model: Worded) -> Phrase:
         meant = sensible
     if len(meant) == 1 and not never and not negated:
         meant = [*meant, *beside(body, meant[0], model)]
+    if left := _left_over(body, meant, model):
+        raise InputError(f"{clause!r} was read as {' and '.join(r.words() for r in meant)}, which leaves out {left!r}")
     op: Op = "!=" if negated else "=="
     return Phrase(clause, tuple(_condition(r, op) for r in meant), never, meant[0].score)
+
+
+def _left_over(body: str, meant: list[Reading], model: Worded) -> str:
+    """Return a word of a fact that can change which readings by likeness do not account for; empty where there is none,
+    or where a value was said itself."""
+    heard = set(stems(body))
+    if any(set(stems(canonical(r.value))) <= heard for r in meant):
+        return ""
+    used = {part for r in meant for part in (*stems(r.key), *stems(canonical(r.value)))}
+    entered = model.entered()
+    changing = {key for key, _ in entered} or set(model.slots)
+    known = {part for key in changing for part in stems(key)}
+    known |= {part for key in changing for value in known_values(model, key) for part in stems(canonical(value))}
+    return next((word for word in tokens(body) if stem(word) in known - used - STOP), "")
 
 
 def _without_objects(body: str, model: Worded) -> str:

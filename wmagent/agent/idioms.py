@@ -12,14 +12,75 @@ from wmagent.words.phrases import stems
 
 _SEGMENT = re.compile(r"[^,;:.!?]+[,;:.!?]*\s*")
 _INTERJECTION = re.compile(
-    r"^\W*(?:(?:and|so|but|well|now|just)\s+)?(?:hey|hi|hello|oh|ok|okay|yeah|yes|right|please|thanks|thank you|listen"
+    r"^\W*(?:(?:and|so|but|well|now|just)\s+)?(?:hey|hi|hello|oh|ok|okay|yeah|yes|right|please|thanks"
+    r"|thank you|listen"
     r"|look|folks|guys|everybody|everyone|honestly|frankly|seriously|whatever you do|whatever happens|can you manage"
-    r"|(?:can|could|would|will) you|do you hear|help me out(?: here)?|you know|i mean|as you know|no excuses"
+    r"|(?:can|could|would|will) you|do you hear|help me out(?: here)?|not (?:any )?(?:longer|later|more)"
+    r"|not even [^,;:.!?]*|that(?:'s| is) (?:all|it)[^,;:.!?]*|so the thing is|you know|i mean|as you know|no excuses"
     r"|not (?:just|only|merely) [^,;:.!?]*|if (?:you please|possible|at all possible|you can|that works))\W*$",
     re.I,
 )
+_ANY_TIME = re.compile(
+    r"(?:,|\.|;|-|\band\b)?\s*\b(?:(?:but |and )?(?:however|no matter how|i don't (?:mind|care) how"
+    r"|we don't (?:mind|care) how)"
+    r" long (?:it|this|that) (?:takes?|may take|might take|will take)"
+    r"|(?:there is |there's |with |and )?no (?:time ?(?:limit|frame|pressure)|deadline|hurry|rush|fixed date|date)"
+    r"(?: (?:on|for) (?:it|this|that))?"
+    r"|(?:no matter|whenever|regardless of|i don't (?:mind|care)) when(?:ever)?(?: (?:it|that|this) (?:is"
+    r"|may be|happens))?"
+    r"|whenever (?:it|that|this) (?:is|may be|might be|happens)|take (?:all the|your|whatever"
+    r"|as much) time(?: (?:you|as) (?:need|want))?"
+    r"(?: with (?:it|this|that))?(?: you need)?|(?:the )?tim(?:e|ing) (?:is|does)(?:n't| not)? ?(?:so "
+    r"|really |that )?"
+    r"(?:important|fixed|critical|matter|up to you|open|flexible|no issue)"
+    r"|it (?:can|may) take (?:as long as it (?:takes|needs|has to)|its time|any time|a while)"
+    r"|time (?:does not|doesn't) matter|without (?:a |any )?(?:deadline|time limit|time pressure))\b",
+    re.I,
+)
+_DASH = re.compile(r"\s+(?:-|–|—)+\s+")
+_OPENING = re.compile(
+    r"^\s*(?:so |well |ok |okay |hi |hello )*(?:the thing is,?|it is (?:needed|required|necessary"
+    r"|important)(?: that|:)?"
+    r"|(?:the|our|my) (?:aim|goal|idea|target|wish|plan|point)(?: here| now)? is(?: that| to)?"
+    r"|what (?:i|we) (?:want|need)(?: in the end| here| now)? is(?: that| to)?"
+    r"|(?:i|we) need that|(?:could|would|can|will) you (?:please |kindly )*(?:ensure|see to it|make sure)(?: that)?"
+    r"|(?:i|we)(?:'d| would) (?:be )?(?:very |really )?(?:grateful|glad|happy|obliged"
+    r"|thankful) if you (?:could|would|can))\s*",
+    re.I,
+)
+_UNTIL_DONE = re.compile(
+    r"^\s*(?:(?:please|kindly|you could|could you|let's|we|i|just|can you)\s+)*"
+    r"(?:see|keep|push|follow|carry|work|stay|go|drive|stick|get|bring)\b[^,;.]*?\b(?:until|till)\s+(?=the"
+    r"|all|everything|\w+ (?:is|are|has|have)\b)",
+    re.I,
+)
+_REASON = re.compile(
+    r"^\s*(?:as|since|because|after|now that|given that|with|seeing that|considering)\s+[^,;]*,\s*"
+    r"(?=(?:let's|let us|could|can|would|will|i|we|please|get|make|have|the)\b)",
+    re.I,
+)
+_TO_BE = re.compile(
+    r":\s*(?:(?:is |has |needs )?to be|must be|should be|to become|bring (?:it )?to(?: status)?"
+    r"|get(?: it)?(?: to)?)\s+",
+    re.I,
+)
+_COMPOUND = re.compile(r"\b(\d+|a|one|two|three|four|five|six|seven|eight|nine|ten) days? and (\d+) hours?\b", re.I)
+_ODD_TIMES = (
+    (re.compile(r"\b(?:a|one) day and a half\b|\b(?:one|1) and a half days?\b", re.I), "36 hours"),
+    (re.compile(r"\bhalf a day\b", re.I), "12 hours"),
+)
+_DAYS = "a one two three four five six seven eight nine ten".split()
+_ONLY_TIME = re.compile(
+    r"^\W*(?:(?:and|so|but|well|now|ok|okay|then|only|just|max(?:imum)?|limit|due|time|in|for|of|it|is|you|we"
+    r"|i|they|have|has|got|get"
+    r"|'ve|'s|there|are|exactly|all|that|that's|left|tops|to|do|this|at|most|deadline|working|from|now|today"
+    r"|on|the|clock)\b\W*)*$",
+    re.I,
+)
 _LABEL = re.compile(
-    r"^\s*(?:[\w'-]+\s+){0,3}(?:target|goal|aim|objective|request|task|wish|ticket|to ?do)\s*:\s*", re.I
+    r"^\s*(?:[\w'-]+\s+){0,3}(?:target|goal|aim|objective|request|task|wish|ticket|to ?do|title|subject"
+    r"|wanted|needed)\s*:\s*",
+    re.I,
 )
 _THINGS = re.compile(
     r"\b(?:i|we)(?:'d| would)? (?:like|want|need) (?:these |those |the following )?"
@@ -54,12 +115,20 @@ _WISH = re.compile(
     re.I,
 )  # fmt: skip
 _ON_THE_WAY = re.compile(
-    r"\b(?:is|are|be|being)?\s*\bnot\b(?P<what>[^,;]*?)\b(?:along|on|during|in) the (?:way|process)(?: there)?\b", re.I
+    r"\b(?:is|are|be|being)?\s*\bnot\b(?P<what>[^,;]*?)\b(?:along|on|during|in) the (?:way"
+    r"|process)(?: there)?\b",
+    re.I,
 )
 _NOT_EVER = re.compile(r"\bnot\b(?P<what>[^,;]*),\s*(?:ever|never)\b", re.I)
 _INTO = re.compile(
     r"\b(?:just )?(?:don't|do not) (?:get|run|bring|put|land) (?:us |me |it |this |you )?(?:in|into|under)\b", re.I
 )
+_NEVERS = (
+    (re.compile(r"\bw/o\b", re.I), "without"),
+    (re.compile(r"\b(?:nobody|no one|no-one)\b", re.I), "never"),
+    (re.compile(r"\b(?:don't|do not) ever\b", re.I), "never"),
+)
+_CLEAR_OF = re.compile(r"\b(?:stay|steer|keep)(?:ing)? (?:clear|away|out|free) (?:of|from)\b(?: any| a)?", re.I)
 _BY_THEN = re.compile(r"\s*,?\s*\b(?:by|until|till|before) then\b(?: too| as well)?,?", re.I)
 _ALL_OF = re.compile(r"^(?P<keys>[^:]+):\s*(?:all|both)\s+(?P<value>[\w' -]+?)(?P<rest>,.*)?$", re.I)
 _ALL_THREE = re.compile(
@@ -74,12 +143,18 @@ def plain(words: str, speaks: Speaks) -> str:
 
     `speaks` says whether a text uses any word of a known fact: what does is never taken for a mere circumstance.
     """
-    words = words.replace("’", "'")
+    words = _times(_DASH.sub(", ", words.replace("’", "'")))
+    words = _TO_BE.sub(": ", words)
+    if (shorter := _ANY_TIME.sub("", words)).strip(" .,;!?") and bare_duration(words) is None:
+        words = shorter
+    for pattern, plainly in _NEVERS:
+        words = pattern.sub(plainly, words)
     words = _ON_THE_WAY.sub(lambda found: f" never{found['what']}", words)
     words = _NOT_EVER.sub(lambda found: f"never{found['what']}", words)
-    words = _INTO.sub("never", words)
+    words = _CLEAR_OF.sub("never", _INTO.sub("never", words))
     words = _without_interjections(words)
-    words = _by_then(words, speaks)
+    words = _by_then(_time_alone(words), speaks)
+    words = _UNTIL_DONE.sub("", _OPENING.sub("", _REASON.sub("", words)))
     words = _THINGS.sub(" ", _LABEL.sub("", words))
     words = _GLAD.sub(" ", _DONE_WHEN.sub("", _THROUGH.sub(" ", words)))
     if found := _REALLY_WANT.match(words):
@@ -95,6 +170,34 @@ def _without_interjections(words: str) -> str:
     parts = _SEGMENT.findall(words)
     kept = [part for part in parts if not _INTERJECTION.match(part)]
     return "".join(kept) if kept else words
+
+
+def _times(words: str) -> str:
+    """Write "6 days and 16 hours", "half a day" and the like as hours."""
+
+    def hours(found: re.Match[str]) -> str:
+        days = int(found[1]) if found[1].isdigit() else max(1, _DAYS.index(found[1].lower()))
+        return f"{24 * days + int(found[2])} hours"
+
+    words = _COMPOUND.sub(hours, words)
+    for pattern, plainly in _ODD_TIMES:
+        words = pattern.sub(plainly, words)
+    return words
+
+
+def _time_alone(words: str) -> str:
+    """Let a part that says nothing but a time, "Five days, then …", be the limit."""
+    parts = _SEGMENT.findall(words)
+    if parts and (time := bare_duration(parts[0])) and re.match(rf"\W*{re.escape(time)} to (?=\w)", parts[0], re.I):
+        parts = [f"{time}, ", parts[0].split(" to ", 1)[1], *parts[1:]]
+    for place, part in enumerate(parts):
+        time = bare_duration(part)
+        if time and len(parts) > 1 and _ONLY_TIME.match(part.replace(time, " ")):
+            rest = "".join(each for number, each in enumerate(parts) if number != place)
+            if take_limits(rest).deadline is None:
+                rest = re.sub(r"^\W*(?:then|and|so|by then)\b\s*", "", rest, flags=re.I)
+                return f"{rest.strip(' ,;.')} within {time}"
+    return words
 
 
 def _by_then(words: str, speaks: Speaks) -> str:

@@ -15,7 +15,7 @@ _CHANGE = re.compile(rf"(.+?) becomes (.+) \(was (.+), ({_NUMBER}) %\)")
 _STAYS = re.compile(rf"(.+?) stays (.+) \(({_NUMBER}) %\)")
 _HOURS = re.compile(rf"about ({_NUMBER}) h")
 _COST = re.compile(rf"cost ({_NUMBER})")
-_CASES = re.compile(r"(\d+) similar recorded cases? \((\w+)\)")
+_CASES = re.compile(r"(\d+) similar recorded cases? \((\w+)\)(?:, nearest (.+))?")
 _SUPPORT = re.compile(r"support (\w+)")
 _REJECTED = re.compile(rf"(.+) with P\(goal\) ({_NUMBER}): (.+)")
 _COMPARED = re.compile(rf"P\(goal\) ({_NUMBER}) with (.+)")
@@ -96,7 +96,7 @@ def _part(part: str, step: int | None) -> Claim | None:
     if match := _COST.fullmatch(part):
         return Claim("cost", part, step, number=float(match[1]))
     if step is not None and (match := _CASES.fullmatch(part)):
-        return Claim("evidence", part, step, after=match[2], number=int(match[1]))
+        return Claim("evidence", part, step, before=match[3], after=match[2], number=int(match[1]))
     if step is None and (match := _SUPPORT.fullmatch(part)):
         return Claim("evidence", part, after=match[1])
     return None

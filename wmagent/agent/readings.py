@@ -31,7 +31,7 @@ from wmagent.words.thesaurus import synonyms
 # decide: CLEAR apart for ties between shared words, ALONE on its own where no word is shared. A value said by a synonym
 # scores SYNONYM less than one said itself.
 ACCEPT, MARGIN = 0.6, 0.08
-CLEAR, ALONE = 0.08, 0.6
+CLEAR, ALONE = 0.08, 0.68
 SYNONYM = 0.1
 
 

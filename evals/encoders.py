@@ -7,13 +7,13 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from wmagent.domain.types import Transition
 from wmagent.evals.forecasting import by_model, changing_slots
 from wmagent.evals.measure import versions
 from wmagent.evals.metrics import score
+from wmagent.evals.sources import Source, named, recorded
 from wmagent.evals.splits import split_by_case, walks
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ ARMS = {
 
 
 def run(
-    source: str | Path | Sequence[Transition],
+    source: Source,
     seeds: Sequence[int] = (0, 1, 2),
     sizes: Sequence[int] = (1_000, 12_000),
     lm: str = "tiny",
@@ -61,13 +61,13 @@ def run(
 ) -> dict[str, Any]:
     """Learn with every encoder from the first rows of a file, predict its held-out cases; one JSON-ready object.
 
-    Every arm learns for `steps` optimizer steps, fewer than the preset's own. `decoder_steps` > 0 adds the predictor that begins as the language model's upper layers beside the same one begun
-    at random, on the smallest size. InputError for unknown arms.
+    Every arm learns for `steps` optimizer steps, fewer than the preset's own. `decoder_steps` > 0 adds the predictor
+    that begins as the language model's upper layers beside the same one begun at random, on the smallest size.
+    InputError for unknown arms.
     """
     from wmagent.errors import unknown
-    from wmagent.worlds.recorded import read_transitions
 
-    say, rows = progress or log.info, read_transitions(source)
+    say, rows = progress or log.info, recorded(source)
     chosen = list(ARMS if arms is None else arms)
     for name in chosen:
         if name not in ARMS:
@@ -95,6 +95,7 @@ def run(
         per_seed.append({"seed": seed, "n_test": len(held), "arms": found})
     return {
         "eval": "encoders",
+        "source": named(source),
         "lm": lm,
         "layer": layer,
         "probe": probed,
@@ -140,9 +141,9 @@ def _scored(
 ) -> dict[str, Any]:
     from wmagent import WorldModel
     from wmagent.model.config import ModelConfig
-    from wmagent.model.config import preset as named
+    from wmagent.model.config import preset as preset_of
 
-    settings = ModelConfig.model_validate(named(preset).model_dump() | config)
+    settings = ModelConfig.model_validate(preset_of(preset).model_dump() | config)
     began = time.perf_counter()
     model = WorldModel.learn(list(rows), seed=seed, text=text, config=settings)
     seconds = time.perf_counter() - began

@@ -30,7 +30,7 @@ from wmagent.words.phrases import spoken, stem, stem_set, stems, tokens
 
 _EXPLICIT = re.compile(r"^(?P<key>[^=<>!:]+?)\s*(?P<op>==|!=|<=|>=|=|<|>|:)\s*(?P<value>[^=<>!:].*)$")
 _SPLIT = re.compile(
-    r"\s*(?:[,;]|\.\s|\bbut\b|\bwhile\b|\bplus\b|\s\+\s|\s&\s|\band\b(?:\s+then\b)?|\bthen\b|(?=\bwithout\b|\bwith no\b)"
+    r"\s*(?:[,;]|\.\s|\bbut\b|\bwhile\b|\bplus\b|\s[+&]\s|\band\b(?:\s+then\b)?|\bthen\b|(?=\bwithout\b|\bwith no\b)"
     r"|\bwith (?=[^,;]*\b(?:not|never) (?:being|becoming|getting|having)\b))\s*",
     re.I,
 )

@@ -69,7 +69,7 @@ _ODD_TIMES = (
     (re.compile(r"\b(?:a|one) day and a half\b|\b(?:one|1) and a half days?\b", re.I), "36 hours"),
     (re.compile(r"\bhalf a day\b", re.I), "12 hours"),
 )
-_DAYS = "a one two three four five six seven eight nine ten".split()
+_DAYS = ["a", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 _ONLY_TIME = re.compile(
     r"^\W*(?:(?:and|so|but|well|now|ok|okay|then|only|just|max(?:imum)?|limit|due|time|in|for|of|it|is|you|we"
     r"|i|they|have|has|got|get"

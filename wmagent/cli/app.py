@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wmagent.cli import anomalies, demo, describe, evals, goal, learn, plan, play, what_if, world
+from wmagent.cli import anomalies, demo, describe, evals, goal, learn, lm, plan, play, what_if, world
 from wmagent.cli.output import Commands
 
 app = typer.Typer(
@@ -46,4 +46,5 @@ app.command("what-if")(what_if.what_if)
 app.command("anomalies")(anomalies.anomalies)
 app.command("describe")(describe.describe)
 app.add_typer(world.app, name="world")
+app.add_typer(lm.app, name="lm")
 app.add_typer(evals.app, name="eval")

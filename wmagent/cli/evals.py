@@ -199,6 +199,50 @@ def search_scaling(
     _answer("search-scaling", result, out, as_json, by_point(result))
 
 
+@app.command("language")
+@command
+def language(
+    seed: Seed = 0,
+    parts: Annotated[list[str] | None, typer.Option("--part", help="Repeat for several; without it all.")] = None,
+    source: Annotated[
+        str, typer.Option(metavar="FILE|WORLD", help="Rows that encoders, adapters and the LLM-only peer learn from.")
+    ] = "contract-approval",
+    rows: Annotated[int, typer.Option(min=100, help="How many of them.")] = 4_000,
+    lm: Annotated[str, typer.Option(metavar="FOLDER", help="The language model.")] = "tiny",
+    second: Annotated[
+        str, typer.Option(metavar="lm:FOLDER@LAYER", help="What replaces sentence embeddings under a frozen model.")
+    ] = "lm:tiny@4",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A minute's try of everything; its numbers mean nothing.")
+    ] = False,
+    models: Models = None,
+    out: Results = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge the language side: encoders, adapters, the LLM-only peer, soft tokens, goals, proposals, explanations.
+
+    Examples:
+
+        wmagent eval language --seed 0 --json
+
+        wmagent eval language --seed 0 --part goals --part scoring --json
+
+        wmagent eval language --source telecom.jsonl.gz --rows 4000 --part peer -o results
+    """
+    from dataclasses import replace
+
+    from wmagent.evals.language import PARTS, QUICK, Settings, run
+
+    for part in parts or ():
+        if part not in PARTS:
+            raise unknown("part", part, PARTS)
+    _usable("contract-approval", "best-first", "small", models, out)
+    asked = replace(QUICK, rows=min(rows, QUICK.rows)) if quick else Settings(rows=rows)
+    asked = replace(asked, lm=lm, second=second, source=source, models=models)
+    result = run(seed, asked, parts, note)
+    _answer("language", result, out, as_json, {name: part.get("summary") for name, part in result["parts"].items()})
+
+
 def _usable(world: str, planner: str, preset: str, *folders: Path | None) -> None:
     """Refuse what cannot be used before minutes are spent on learning: names, a broken definition, files as folders."""
     import wmagent.worlds as worlds

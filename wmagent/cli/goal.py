@@ -22,9 +22,9 @@ def goal(
         str | None,
         typer.Option(
             "--lm",
-            metavar="FOLDER|URL#NAME",
-            help="A language model for what rules cannot read: a local folder, or an OpenAI-compatible address and, "
-            "after #, a model's name there.",
+            metavar="tiny|FOLDER|URL#NAME",
+            help="A language model for what rules cannot read: tiny (comes with wmagent), a local folder, or an "
+            "OpenAI-compatible address and, after #, a model's name there.",
         ),
     ] = None,
     as_json: AsJson = False,

@@ -82,17 +82,21 @@ def answer(lm: LocalLM, adapter: ReverseAdapter, latent: Latent, keys: Sequence[
     return dict(zip(keys, answers(lm, adapter, [asked(lm, latent.z[0], key) for key in keys]), strict=True))
 
 
+def moved(model: WorldModel, facts: Facts, course: Sequence[Latent]) -> Tensor:
+    """Return (t, n) bool: which slots' latents each imagined step of a course from `facts` moved."""
+    z = torch.cat([model.observe(facts).z, *(latent.z for latent in course)])
+    return ((z[1:] - z[:-1]) ** 2).sum(-1) > MOVED
+
+
 def narrated(
     model: WorldModel, lm: LocalLM, adapter: ReverseAdapter, facts: Facts, actions: Sequence[Action | str]
 ) -> list[Mapping[str, str]]:
     """Return, per imagined step, what the language model says of the facts whose latents moved; of others it is not
     asked (selective decoding, as VL-JEPA does for video)."""
-    before, told = model.observe(facts), list[Mapping[str, str]]()
+    course = imagined(model, facts, actions)
     slots = [model.slots[i] for i in model.vocabulary.active]
-    for latent in imagined(model, facts, actions):
-        moved = ((latent.z[0] - before.z[0]) ** 2).sum(-1) > MOVED
-        told.append(
-            answer(lm, adapter, latent, [key for key, is_new in zip(slots, moved.tolist(), strict=True) if is_new])
-        )
-        before = latent
+    told = list[Mapping[str, str]]()
+    for latent, changed in zip(course, moved(model, facts, course).tolist(), strict=True):
+        new = [key for key, is_new in zip(slots, changed, strict=True) if is_new]
+        told.append(answer(lm, adapter, latent, new))
     return told

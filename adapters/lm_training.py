@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wmagent.adapters.local_lm import Turn
+from wmagent.adapters.silence import quiet
 from wmagent.errors import InputError
 
 END, PAD = "<|end|>", "<|pad|>"
@@ -83,7 +84,8 @@ def make(folder: Path, texts: Iterable[str], size: Size, seed: int) -> Path:
     )
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=END, pad_token=PAD)
     tokenizer.chat_template = CHAT_TEMPLATE
-    tokenizer.save_pretrained(folder)
+    with quiet():
+        tokenizer.save_pretrained(folder)
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -98,8 +100,14 @@ def make(folder: Path, texts: Iterable[str], size: Size, seed: int) -> Path:
         eos_token_id=special.index(END),  # special tokens come first
         pad_token_id=special.index(PAD),
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    save(LlamaForCausalLM(config), folder)
     return folder
+
+
+def save(model: Any, folder: Path) -> None:
+    """Write a network's weights and config as a transformers folder, silently."""
+    with quiet():
+        model.save_pretrained(folder)
 
 
 def fit(

@@ -234,7 +234,8 @@ class LocalLM:
                 if lora:
                     from peft import PeftModel
 
-                    model = PeftModel.from_pretrained(model, self.source).merge_and_unload().eval()
+                    with quiet():
+                        model = PeftModel.from_pretrained(model, self.source).merge_and_unload().eval()
             except (OSError, ValueError, ImportError) as error:
                 raise InputError(f"no language model at {self.source!r}: {error}") from error
             rows = model.config.vocab_size

@@ -1,7 +1,8 @@
-"""Keeps transformers' own progress bars off the user's terminal. Knows transformers' logging only."""
+"""Keeps progress bars and warnings that concern no user off the terminal. Knows transformers' logging only."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,7 +15,9 @@ def quiet() -> Iterator[None]:
     shown = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft still uses names that transformers gives up
+            yield
     finally:
         if shown:
             transformers_logging.enable_progress_bar()

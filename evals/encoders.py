@@ -27,7 +27,7 @@ NOTES = (
     "decoder arms: the trunk is made of blocks of the language model's kind, without its causal mask and positions, "
     "begun as its upper layers or at random; both read the same hidden states.",
 )
-PROBE = {"width": 32, "layers": 2, "steps": 200, "batch": 128}
+PROBE = {"width": 32, "layers": 2, "batch": 128}
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ def run(
     preset: str = "small",
     steps: int = 600,
     decoder_steps: int = 300,
+    probe_steps: int = 200,
     share: float = 0.125,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def run(
     for name in chosen:
         if name not in ARMS:
             raise unknown("encoder", name, ARMS)
-    layer, probed = _layer(rows, lm, share, say) if "hidden states" in chosen or decoder_steps else (0, {})
+    layer, probed = _layer(rows, lm, share, probe_steps, say) if "hidden states" in chosen or decoder_steps else (0, {})
     per_seed = []
     for seed in seeds:
         kept, held = split_by_case(rows, share, seed)
@@ -108,7 +109,7 @@ def run(
 
 
 def _layer(
-    rows: Sequence[Transition], lm: str, share: float, say: Callable[[str], None]
+    rows: Sequence[Transition], lm: str, share: float, steps: int, say: Callable[[str], None]
 ) -> tuple[int, dict[str, float]]:
     """Return the layer whose hidden states let a short run predict best, and every layer's exact share."""
     from wmagent.adapters.local_lm import LocalLM
@@ -116,7 +117,9 @@ def _layer(
     kept, held = split_by_case(split_by_case(rows, share, 0)[0], share, 1)
     found: dict[str, float] = {}
     for layer in range(LocalLM(lm).model.config.num_hidden_layers + 1):
-        found[str(layer)] = _scored(kept[:1_000], held[:1_000], f"lm:{lm}@{layer}", 0, "tiny", PROBE)["network"]
+        found[str(layer)] = _scored(
+            kept[:1_000], held[:1_000], f"lm:{lm}@{layer}", 0, "tiny", PROBE | {"steps": steps}
+        )["network"]
         say(f"layer {layer}: {found[str(layer)]:.3f}")
     return int(max(found, key=lambda layer: found[layer])), found
 

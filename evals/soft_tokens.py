@@ -34,7 +34,7 @@ def run(
     worlds: Sequence[str] = ("contract-approval",),
     seeds: Sequence[int] = (0,),
     lm: str = "tiny",
-    transitions: int = 12_000,
+    transitions: int = 20_000,
     preset: str = "small",
     questions: int = 300,
     steps: int = 600,

@@ -21,25 +21,30 @@ HEAVY = ("torch", "transformers", "langgraph", "sentence_transformers", "peft", 
 # part -> what it must not import, as top-level packages or parts of wmagent
 FORBIDDEN = {
     "domain": {"torch", "transformers", "langgraph", "wmagent.latent", "wmagent.model", "wmagent.planning",
-               "wmagent.agent", "wmagent.worlds", "wmagent.adapters", "wmagent.evals", "wmagent.cli", "wmagent.report"},
+               "wmagent.agent", "wmagent.worlds", "wmagent.adapters", "wmagent.language", "wmagent.evals",
+               "wmagent.cli", "wmagent.report"},
     "worlds": {"torch", "transformers", "langgraph", "wmagent.latent", "wmagent.model", "wmagent.planning",
-               "wmagent.agent", "wmagent.adapters", "wmagent.evals", "wmagent.cli", "wmagent.report"},
+               "wmagent.agent", "wmagent.adapters", "wmagent.language", "wmagent.evals", "wmagent.cli",
+               "wmagent.report"},
     "latent": {"transformers", "langgraph", "wmagent.model", "wmagent.planning", "wmagent.agent", "wmagent.worlds",
-               "wmagent.adapters", "wmagent.evals", "wmagent.cli", "wmagent.report"},
+               "wmagent.adapters", "wmagent.language", "wmagent.evals", "wmagent.cli", "wmagent.report"},
     "adapters": {"langgraph", "wmagent.model", "wmagent.planning", "wmagent.agent", "wmagent.worlds",
-                 "wmagent.evals", "wmagent.cli", "wmagent.report"},
+                 "wmagent.language", "wmagent.evals", "wmagent.cli", "wmagent.report"},
     "model": {"transformers", "sentence_transformers", "langgraph", "wmagent.planning", "wmagent.agent",
-              "wmagent.worlds", "wmagent.adapters", "wmagent.evals", "wmagent.cli", "wmagent.report"},
+              "wmagent.worlds", "wmagent.adapters", "wmagent.language", "wmagent.evals", "wmagent.cli",
+              "wmagent.report"},
     "planning": {"transformers", "sentence_transformers", "langgraph", "wmagent.model", "wmagent.agent",
-                 "wmagent.worlds", "wmagent.adapters", "wmagent.evals", "wmagent.cli", "wmagent.report"},
+                 "wmagent.worlds", "wmagent.adapters", "wmagent.language", "wmagent.evals", "wmagent.cli",
+                 "wmagent.report"},
     "agent": {"transformers", "sentence_transformers", "wmagent.model", "wmagent.worlds", "wmagent.adapters",
-              "wmagent.evals", "wmagent.cli", "wmagent.report"},
+              "wmagent.language", "wmagent.evals", "wmagent.cli", "wmagent.report"},
     "causal": {"torch", "transformers", "langgraph", "wmagent.domain", "wmagent.latent", "wmagent.model",
                "wmagent.planning", "wmagent.agent", "wmagent.worlds", "wmagent.adapters", "wmagent.evals",
                "wmagent.cli", "wmagent.report"},
     "words": {"torch", "numpy", "transformers", "langgraph", "wmagent.domain", "wmagent.latent", "wmagent.model",
               "wmagent.planning", "wmagent.agent", "wmagent.worlds", "wmagent.adapters", "wmagent.evals", "wmagent.cli",
               "wmagent.report"},
+    "language": {"langgraph", "wmagent.evals", "wmagent.cli", "wmagent.report"},
     "evals": {"wmagent.cli"},
     "report": {"torch", "transformers", "langgraph", "wmagent.latent", "wmagent.model", "wmagent.planning",
                "wmagent.agent", "wmagent.worlds", "wmagent.adapters", "wmagent.evals", "wmagent.cli"},
@@ -133,6 +138,10 @@ def test_data_files_beside_the_code_are_packaged() -> None:
         for path in (ROOT / folder).rglob("*.yaml"):
             package = ".".join(("wmagent", *path.parent.relative_to(ROOT).parts))
             assert "*.yaml" in listed.get(package, ()), path
+    tiny = {path.name for path in (ROOT / "adapters" / "tiny").iterdir()}
+    kinds = {pattern.removeprefix("tiny/*") for pattern in listed["wmagent.adapters"]}
+    assert {"model.safetensors", "tokenizer.json", "config.json", "training.json"} <= tiny
+    assert {Path(name).suffix for name in tiny} <= kinds
     for path in (ROOT / "wmagent" / "words").glob("*.txt"):
         assert "*.txt" in listed["wmagent.words"], path
 

@@ -14,6 +14,7 @@ import wmagent.worlds as worlds
 from wmagent import WorldModel
 from wmagent.adapters.hidden_states import HiddenStates
 from wmagent.adapters.local_lm import LocalLM
+from wmagent.adapters.silence import quiet
 from wmagent.adapters.text import text_backend
 from wmagent.agent.language import Message, ScoringModel
 from wmagent.errors import InputError
@@ -65,6 +66,44 @@ def test_a_chat_template_is_used_where_there_is_one(tmp_path: Path, folder: Path
     text = f"<system>{ASKED[0].content}<user>{ASKED[1].content}<assistant>"
     assert other.score(ASKED, ["submit"]) == pytest.approx([naive(other, text, "submit")], abs=1e-4)
     assert other.score(ASKED, ["submit"]) != pytest.approx(lm.score(ASKED, ["submit"]), abs=1e-3)
+
+
+def test_answers_written_together_are_those_written_alone(lm: LocalLM) -> None:
+    others = [[Message("user", text)] for text in ("status", "actions: submit, approve, legal review, negotiate")]
+    together = lm.complete_all([ASKED, *others], 8)
+    assert together == [lm.complete(each, 8) for each in [ASKED, *others]]
+
+
+def test_a_constrained_answer_is_the_likeliest_option(lm: LocalLM) -> None:
+    options = [f"{verb} {number}" for number in range(6) for verb in ("submit", "approve", "legal review")] + ["sub"]
+    end = lm.tokenizer.eos_token
+    scores = dict(zip(options, lm.score(ASKED, [f"{text}{end}" for text in options]), strict=True))
+    best = sorted(options, key=lambda text: -scores[text])[:3]
+    found = lm.choose(ASKED, options, keep=3, beam=len(options))
+    assert [text for text, _ in found] == best
+    assert [score for _, score in found] == pytest.approx([scores[text] for text in best], abs=1e-4)
+    assert lm.choose(ASKED, options, beam=2)[0][0] in options
+
+
+def test_low_rank_weights_in_a_folder_are_read_with_their_base_model(folder: Path, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    with quiet():
+        tuned = get_peft_model(LocalLM(folder, dtype="float32").model, LoraConfig(r=2, target_modules="all-linear"))
+    for name, weight in tuned.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.3)
+    tuned.save_pretrained(str(tmp_path / "lora"))
+    with torch.no_grad():
+        plain, other = (
+            LocalLM(place, dtype="float32").score(ASKED, ["submit"]) for place in (folder, tmp_path / "lora")
+        )
+    assert other != pytest.approx(plain, abs=1e-3)
+    said = json.loads((tmp_path / "lora" / "adapter_config.json").read_text())
+    said["base_model_name_or_path"] = ""
+    (tmp_path / "lora" / "adapter_config.json").write_text(json.dumps(said))
+    with pytest.raises(InputError, match="does not say which model"):
+        LocalLM(tmp_path / "lora").complete(ASKED)
 
 
 def test_hidden_states_do_not_depend_on_what_is_read_beside_them(lm: LocalLM) -> None:

@@ -12,12 +12,11 @@ from wmagent.words.phrases import stems
 
 _SEGMENT = re.compile(r"[^,;:.!?]+[,;:.!?]*\s*")
 _INTERJECTION = re.compile(
-    r"^\W*(?:(?:and|so|but|well|now|just)\s+)?(?:hey|hi|hello|oh|ok|okay|yeah|yes|right|please|thanks"
-    r"|thank you|listen"
-    r"|look|folks|guys|everybody|everyone|honestly|frankly|seriously|whatever you do|whatever happens|can you manage"
-    r"|(?:can|could|would|will) you|do you hear|help me out(?: here)?|not (?:any )?(?:longer|later|more)"
+    r"^\W*(?:(?:and|so|but|well|now|just)\s+)?(?:(?:hey|hi|hello|oh|ok|okay|yeah|yes|right|please|thanks|thank you"
+    r"|listen|look|folks|guys|everybody|everyone|honestly|frankly|seriously|whatever you do|whatever happens"
+    r"|can you manage|(?:can|could|would|will) you|do you hear|help me out(?: here)?|not (?:any )?(?:longer|later|more)"
     r"|not even [^,;:.!?]*|that(?:'s| is) (?:all|it)[^,;:.!?]*|so the thing is|you know|i mean|as you know|no excuses"
-    r"|not (?:just|only|merely) [^,;:.!?]*|if (?:you please|possible|at all possible|you can|that works))\W*$",
+    r"|not (?:just|only|merely) [^,;:.!?]*|if (?:you please|possible|at all possible|you can|that works))\W*)+$",
     re.I,
 )
 _ANY_TIME = re.compile(

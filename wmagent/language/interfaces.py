@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wmagent.adapters.hidden_states import HiddenStates
+from wmagent.adapters.silence import quiet
 from wmagent.errors import CheckpointError, InputError
 from wmagent.model.files import read_json, read_tensors, write_json, write_tensors
 from wmagent.model.outcomes import Codebook
@@ -167,7 +168,9 @@ def _other(model: WorldModel, network: nn.Module, table: FactTable, text: str, e
     codebook = Codebook(F.pad(latents, (0, table.keys.shape[1] - latents.shape[-1])), model.codebook.mask)
     other = copy.copy(model)
     other.network, other.table, other.codebook = network.eval().requires_grad_(False), table, codebook  # type: ignore[assignment]
-    other.vocabulary, other.text = copy.deepcopy(model.vocabulary), text
+    known = model.vocabulary  # values met later belong to one of both models only
+    values, raw = [list(texts) for texts in known.values], [list(each) for each in known.raw]
+    other.vocabulary, other.text = replace(known, values=values, raw=raw), text
     other._embed = embed
     other.refresh()
     return other
@@ -183,9 +186,9 @@ def _tuned(
     if not isinstance(backend, HiddenStates):
         raise InputError(f"LoRA needs a language model's hidden states (lm:FOLDER@LAYER), not {text!r}")
     lm = backend.lm
-    tuned = get_peft_model(
-        lm.model, LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
-    )
+    config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
+    with quiet():
+        tuned = get_peft_model(lm.model, config)
     interface = _new(model, lm.width)
     optimizer = torch.optim.Adam(
         [
@@ -208,7 +211,8 @@ def _tuned(
         if said:
             said(step + 1, lora.steps, loss.item())
     tuned.eval()
-    tuned.save_pretrained(str(folder))
+    with quiet():
+        tuned.save_pretrained(str(folder))
     said_config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
     said_config["base_model_name_or_path"] = str(text.removeprefix("lm:").partition("@")[0])
     write_json(folder / "adapter_config.json", said_config)

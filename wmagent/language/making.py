@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from wmagent.adapters.lm_training import Fitting, Size, fit, make
+from wmagent.adapters.lm_training import Fitting, Size, fit, make, save
 from wmagent.adapters.local_lm import LocalLM
 from wmagent.language.corpus import SHARES, SHIPPED, documents
 from wmagent.model.files import write_json
@@ -46,7 +46,7 @@ def make_tiny(
         say(f"read {read / 1e6:.2f} of {total / 1e6:.2f} million tokens; loss per answer token {loss:.3f}")
 
     measured = fit(lm, mixed, fitting, seed, report)
-    lm.model.to(torch.bfloat16).save_pretrained(folder)
+    save(lm.model.to(torch.bfloat16), folder)
     card = {
         "what": "a demonstration model: trained from nothing on text that the shipped worlds generate; it knows little "
         "else, and its answers are only ever used where they can be checked",

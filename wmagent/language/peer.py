@@ -7,7 +7,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from random import Random
 
 from wmagent.adapters.lm_training import Fitting, fit
@@ -176,13 +175,6 @@ class LanguageWorld(ChangeBaseline):
                 last, left = row.after.facts, left - 1
             if turns:
                 yield turns
-
-
-def saved(world: LanguageWorld, folder: Path) -> Path:
-    """Write the tuned model and its tokenizer as a transformers folder."""
-    world.lm.model.save_pretrained(folder)
-    world.lm.tokenizer.save_pretrained(folder)
-    return folder
 
 
 def _text(value: Value | None) -> str | None:

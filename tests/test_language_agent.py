@@ -70,6 +70,25 @@ def test_a_model_without_scores_ranks_by_number(said: str, expected: list[float]
     assert weights(Scripted([said])) == expected
 
 
+@dataclass
+class Choosing(Scoring):
+    """The same, held to options: it writes those that it has scores for."""
+
+    def choose(self, messages: Sequence[Message], options: Sequence[str], keep: int = 1) -> list[tuple[str, float]]:
+        return sorted(((text, self.scores[text]) for text in options if text in self.scores), key=lambda o: -o[1])[
+            :keep
+        ]
+
+
+def test_arguments_are_written_among_those_that_exist() -> None:
+    actions = [Action("refuel", {"gb": float(gb)}) for gb in range(100)]
+    model = Choosing([], scores={"refuel(gb=7.0)": -1.0, "refuel(gb=55.0)": -2.0, "refuel(gb=500.0)": -0.1})
+    found = LanguageProposer(model).propose(Observation(REVIEW_START), GOAL, actions)
+    assert found[7] > found[55] > 0.02
+    assert {weight for place, weight in enumerate(found) if place not in (7, 55)} == {0.02}
+    assert weights(Choosing([], scores={"submit": -1.0}))[0] > 0.9  # few actions are all scored
+
+
 @pytest.mark.parametrize("said", ["delete everything", "17", "-"])
 def test_an_answer_that_names_no_action_is_an_error(said: str) -> None:
     with pytest.raises(LanguageModelError, match="named none of the 3 actions"):

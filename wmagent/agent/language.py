@@ -41,6 +41,15 @@ class ScoringModel(LanguageModel, Protocol):
         ...
 
 
+@runtime_checkable
+class ChoosingModel(LanguageModel, Protocol):
+    """A language model that can be held to given answers while it writes."""
+
+    def choose(self, messages: Sequence[Message], options: Sequence[str], keep: int = 1) -> list[tuple[str, float]]:
+        """Return the `keep` likeliest of the options as the answer, with log-probabilities, best first."""
+        ...
+
+
 def shown_facts(facts: Facts) -> str:
     """Return facts as one JSON object, long values cut: quoted, so that text in them stays data."""
     return json.dumps({key: _cut(value) for key, value in facts.items()}, ensure_ascii=False)

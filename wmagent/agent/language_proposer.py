@@ -1,6 +1,8 @@
 """A language model as proposer: it ranks the actions it is given and can add none. Knows prompts, no planner.
 
-With a model that scores, every action is a candidate continuation; otherwise the model is asked for numbers of actions.
+With a model that scores, every action is a candidate continuation. Where actions are many (a name with each of its
+recorded arguments is one), a model that can be held to them writes its answer, arguments and all, token by token among
+those that exist. Others are asked for numbers of actions.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wmagent.agent.language import LanguageModel, Message, ScoringModel, shown_facts, shown_goal
+from wmagent.agent.language import ChoosingModel, LanguageModel, Message, ScoringModel, shown_facts, shown_goal
 from wmagent.domain.types import Action, Facts, Goal, Observation
 from wmagent.errors import LanguageModelError
 
@@ -28,12 +30,15 @@ class LanguageProposer:
     """Weighs actions by what a language model would do next.
 
     `temperature` flattens scores per token before they become weights; no action weighs less than `floor`, so that a
-    model that is wrong makes planning slower, never impossible. Where the model is unsure all weigh the same.
+    model that is wrong makes planning slower, never impossible. Where the model is unsure all weigh the same. Of more
+    than `many` actions the `kept` likeliest that it writes are scored, all others weigh `floor`.
     """
 
     model: LanguageModel
     temperature: float = 1.0
     floor: float = 0.02
+    many: int = 48
+    kept: int = 12
 
     def propose(self, observation: Observation, goal: Goal, actions: Sequence[Action]) -> list[float]:
         """Return one weight in [floor, 1] per action; LanguageModelError where the model gives no usable answer."""
@@ -45,7 +50,17 @@ class LanguageProposer:
         self, model: ScoringModel, observation: Observation, goal: Goal, actions: Sequence[Action]
     ) -> list[float]:
         labels = [action.label() for action in actions]
-        scores = model.score(asked(observation.facts, goal, labels), [*labels, UNSURE])
+        question = asked(observation.facts, goal, labels)
+        if len(labels) > self.many and isinstance(model, ChoosingModel):
+            written = {label for label, _ in model.choose(question, [*labels, UNSURE], self.kept)} - {UNSURE}
+            some = [action for action in actions if action.label() in written]
+            weighed = dict(zip((a.label() for a in some), self._weighed(model, question, some), strict=True))
+            return [weighed.get(label, self.floor) for label in labels]
+        return self._weighed(model, question, actions)
+
+    def _weighed(self, model: ScoringModel, question: Sequence[Message], actions: Sequence[Action]) -> list[float]:
+        labels = [action.label() for action in actions]
+        scores = model.score(question, [*labels, UNSURE])
         if len(scores) != len(labels) + 1 or any(math.isnan(score) for score in scores):
             raise LanguageModelError(f"{model.name} scored {len(scores)} of {len(labels) + 1} candidates")
         per_token = [score / max(len(text.split()), 1) for score, text in zip(scores, [*labels, UNSURE], strict=True)]

@@ -20,13 +20,13 @@ from wmagent.evals.paraphrase import wordings
 log = logging.getLogger(__name__)
 
 WORLDS = ("contract-approval", "it-incident", "purchase-to-pay", "loan-application", "project-phases")
-FRESH = Path(__file__).parent / "wordings_fresh.yaml"
+FRESH, CHAT = (Path(__file__).parent / f"wordings_{name}.yaml" for name in ("fresh", "chat"))
 NOTES = (
     "exact: facts, exclusions, deadline and budget are those that the words' author meant; asked: an error that says "
     "what is not clear, instead of a goal; wrong: another goal, silently.",
-    "All wordings were written from the world definitions alone, 90 per world, and none is in the language model's "
-    "training text. Rules were mended after reading misses among the first 300 (`known`); the 150 of "
-    "wordings_fresh.yaml (`fresh`) were written after that, and their texts were not looked at.",
+    "All wordings were written from the world definitions alone, 150 per world, and none is in the language model's "
+    "training text. Rules were mended after reading misses among 600 of them (`known`); the texts of the 150 of "
+    "wordings_fresh.yaml (`fresh`) were not looked at: only they say how new wordings are read.",
 )
 
 
@@ -87,10 +87,10 @@ def _asked(name: str) -> list[tuple[Goal, str, bool]]:
 
     import wmagent.worlds as worlds
 
-    fresh = yaml.safe_load(FRESH.read_text("utf-8"))[name]["goals"]
+    fresh, chat = (yaml.safe_load(file.read_text("utf-8"))[name]["goals"] for file in (FRESH, CHAT))
     found = list[tuple[Goal, str, bool]]()
     for goal in worlds.load(name).goals():
-        found += [(goal, words, False) for words in wordings(name)["goals"][goal.words]]
+        found += [(goal, words, False) for words in (*wordings(name)["goals"][goal.words], *chat[goal.words])]
         found += [(goal, words, True) for words in fresh[goal.words]]
     return found
 

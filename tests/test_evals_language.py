@@ -44,7 +44,7 @@ def test_goals_are_read_with_and_without_a_language_model(models: Path, tmp_path
     (seed,) = found["per_seed"]
     for way in ("rules", "rules and language model"):
         shares = seed[way]
-        assert shares["all"]["n"] == shares["known"]["n"] + shares["fresh"]["n"] == 90
+        assert shares["all"]["n"] == shares["known"]["n"] + shares["fresh"]["n"] == 150
         assert shares["all"]["exact"] + shares["all"]["asked"] + shares["all"]["wrong"] == pytest.approx(1)
         assert all(not miss["fresh"] for miss in shares["misses"])  # texts of the fresh ones are not shown
     assert seed["rules and language model"]["all"]["exact"] >= seed["rules"]["all"]["exact"] > 0.5

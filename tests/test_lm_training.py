@@ -77,8 +77,8 @@ def test_documents_are_of_all_kinds_and_seeded() -> None:
 
 def test_no_wording_that_reading_is_measured_with_is_trained_on(corpus: Corpus) -> None:
     folder = Path(__file__).parent.parent / "evals"
-    known = [yaml.safe_load((folder / name).read_text("utf-8")) for name in ("wordings.yaml", "wordings_fresh.yaml")]
+    known = [yaml.safe_load(path.read_text("utf-8")) for path in sorted(folder.glob("wordings*.yaml"))]
     measured = {words for one in known for said in one["contract-approval"]["goals"].values() for words in said}
     trained = "\n".join(turn.content for doc in corpus.documents("goal", 200) for turn in doc)
-    assert len(measured) > 80
+    assert len(measured) == 150
     assert [words for words in measured if f'"{words}"' in trained] == []

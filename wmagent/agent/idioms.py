@@ -14,8 +14,15 @@ _SEGMENT = re.compile(r"[^,;:.!?]+[,;:.!?]*\s*")
 _INTERJECTION = re.compile(
     r"^\W*(?:(?:and|so|but|well|now|just)\s+)?(?:(?:hey|hi|hello|oh|ok|okay|yeah|yes|right|please|thanks|thank you"
     r"|listen|look|folks|guys|everybody|everyone|honestly|frankly|seriously|whatever you do|whatever happens"
-    r"|can you manage|(?:can|could|would|will) you|do you hear|help me out(?: here)?|not (?:any )?(?:longer|later|more)"
-    r"|not even [^,;:.!?]*|that(?:'s| is) (?:all|it)[^,;:.!?]*|so the thing is|you know|i mean|as you know|no excuses"
+    r"|can you manage|(?:can|could|would|will) you|do you hear|help me out(?: here)?"
+    r"|(?:also )?not (?:any )?(?:longer|later|more|one more)"
+    r"|no (?:later|longer|more)|(?:also )?not (?:at any (?:stage|point|time)|for (?:a )?(?:short (?:time"
+    r"|while)|moment))|period"
+    r"|th(?:an)?x|let's (?:move|go|do it)|(?:please )?plan (?:it|this|that)|tell me how[^,;:.!?]*|each as agreed"
+    r"|(?:how|what) (?:do|can|should|would) (?:we|i) [^,;:.!?]*|can you (?:help|plan|make|do|manage"
+    r"|arrange)[^,;:.!?]*"
+    r"|not even [^,;:.!?]*|(?:that|this)(?:'s| is) (?:all|it|the (?:target|aim|goal)|what)[^,;:.!?]*"
+    r"|so the thing is|you know|i mean|as you know|no excuses"
     r"|not (?:just|only|merely) [^,;:.!?]*|if (?:you please|possible|at all possible|you can|that works))\W*)+$",
     re.I,
 )
@@ -63,10 +70,26 @@ _TO_BE = re.compile(
     r"|get(?: it)?(?: to)?)\s+",
     re.I,
 )
+_PROGRESS = re.compile(
+    r"^\s*(?:(?:hi|hello|hey)(?: there)?,\s*)?[^,;.]*\b(?:is|are|'s|'re|keeps?|kept|was"
+    r"|were)\s+(?:\w+\s+)?\w+ing\b[^,;.]*,\s*"
+    r"(?=(?:can|could|let's|how|what|so|we|i|please|may)\b)",
+    re.I,
+)
 _COMPOUND = re.compile(r"\b(\d+|a|one|two|three|four|five|six|seven|eight|nine|ten) days? and (\d+) hours?\b", re.I)
 _ODD_TIMES = (
     (re.compile(r"\b(?:a|one) day and a half\b|\b(?:one|1) and a half days?\b", re.I), "36 hours"),
     (re.compile(r"\bhalf a day\b", re.I), "12 hours"),
+)
+_WRITTEN = (
+    (re.compile(r"(?:\b(?:in |within ))?(?:<=|≤|=<|<)\s*(?=\d+\s*(?:h|hrs?|hours?|d|days?)\b)", re.I), "within "),
+    (
+        re.compile(r"\b(?:hard |time |max )*(?:budget|limit)\s*:?\s*(?:of )?(?=\d+\s*(?:h|hours?|days?)\b)", re.I),
+        "within ",
+    ),
+    (re.compile(r"\b(\d+\s*(?:h|hours?|days?)) (?:hard |time )?budget\b", re.I), r"within \1"),
+    (re.compile(r"\bwithin (?:a|the) (?:period|space|span) of\b", re.I), "within"),
+    (re.compile(r"\b(hours?|days?|h) or (?:sooner|earlier|faster|quicker)\b", re.I), r"\1 or less"),
 )
 _DAYS = ["a", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 _ONLY_TIME = re.compile(
@@ -153,6 +176,8 @@ def plain(words: str, speaks: Speaks) -> str:
     words = _CLEAR_OF.sub("never", _INTO.sub("never", words))
     words = _without_interjections(words)
     words = _by_then(_time_alone(words), speaks)
+    if (found := _PROGRESS.match(words)) and not _WISH.search(found[0]) and _no_limit(found[0]):
+        words = words[found.end() :]
     words = _UNTIL_DONE.sub("", _OPENING.sub("", _REASON.sub("", words)))
     words = _THINGS.sub(" ", _LABEL.sub("", words))
     words = _GLAD.sub(" ", _DONE_WHEN.sub("", _THROUGH.sub(" ", words)))
@@ -179,7 +204,7 @@ def _times(words: str) -> str:
         return f"{24 * days + int(found[2])} hours"
 
     words = _COMPOUND.sub(hours, words)
-    for pattern, plainly in _ODD_TIMES:
+    for pattern, plainly in (*_ODD_TIMES, *_WRITTEN):
         words = pattern.sub(plainly, words)
     return words
 

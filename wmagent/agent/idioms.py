@@ -73,7 +73,7 @@ _TO_BE = re.compile(
 _PROGRESS = re.compile(
     r"^\s*(?:(?:hi|hello|hey)(?: there)?,\s*)?[^,;.]*\b(?:is|are|'s|'re|keeps?|kept|was"
     r"|were)\s+(?:\w+\s+)?\w+ing\b[^,;.]*,\s*"
-    r"(?=(?:can|could|let's|how|what|so|we|i|please|may)\b)",
+    r"(?:so\s+)?(?=(?:can|could|let's|how|what|so|we|i|please|may)\b)",
     re.I,
 )
 _COMPOUND = re.compile(r"\b(\d+|a|one|two|three|four|five|six|seven|eight|nine|ten) days? and (\d+) hours?\b", re.I)

@@ -134,6 +134,21 @@ def understand(words: str, model: Worded) -> Understanding:
     return Understanding(goal, tuple(phrases), limits.said)
 
 
+def partly(words: str, model: Worded) -> tuple[list[Phrase], list[str]]:
+    """Return the phrases of a goal that can be read, and the clauses that cannot."""
+    read, unread = list[Phrase](), list[str]()
+    try:
+        clauses = _clauses(limits_of(plain(words, lambda text: _speaks(text, model)), model).rest)
+    except InputError:
+        return [], [words]
+    for clause in clauses:
+        try:
+            read.append(_read(clause, model))
+        except InputError:
+            unread.append(clause)
+    return read, unread
+
+
 def _speaks(text: str, model: Worded) -> bool:
     """Return whether a text uses a word of a known fact's name or value."""
     heard = set(stems(text)) - STOP

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from wmagent.agent.goal_check import check_goal
-from wmagent.agent.goals import Phrase, Understanding, limits_of, understand, value_of
+from wmagent.agent.goals import Phrase, Understanding, limits_of, partly, understand, value_of
 from wmagent.agent.language import LanguageModel, Message
-from wmagent.agent.readings import Worded, known_values
+from wmagent.agent.readings import Worded, known_values, nearest
 from wmagent.domain.types import Condition, Goal, Value, canonical
 from wmagent.errors import InputError, LanguageModelError, shortened
 
@@ -57,11 +57,29 @@ class LanguageGoals:
         never = _conditions(answer.get("never"), world)
         if not wanted:
             raise InputError("it names nothing that should become true")
+        self._agree(words, wanted, never, world)
         limits = limits_of(words, world)
         goal = Goal(wanted, never, limits.deadline, limits.max_cost, words.strip())
         check_goal(goal, world)
         read = (Phrase(words, wanted, False, 0.5), *((Phrase(words, never, True, 0.5),) if never else ()))
         return Understanding(goal, read, (*limits.said, f"read by {self.model.name}"))
+
+    @staticmethod
+    def _agree(words: str, wanted: Sequence[Condition], never: Sequence[Condition], world: Worded) -> None:
+        """Refuse an answer that contradicts what rules do read, or names what no unread clause is like."""
+        read, unread = partly(words, world)
+        for phrase in read:
+            for condition in phrase.conditions:
+                if condition not in (never if phrase.forbidden else wanted):
+                    raise InputError(f"it leaves out {phrase.words()}")
+        known = {condition for phrase in read for condition in phrase.conditions}
+        near = {fact for clause in unread for fact in nearest(clause, world)}
+        new = [condition for condition in (*wanted, *never) if condition not in known]
+        if not new:
+            raise InputError(f"it says nothing of {' or '.join(map(repr, unread))}")
+        for condition in new:
+            if f"{condition.key} = {canonical(condition.value)}" not in near:
+                raise InputError(f"it names {condition.words()}, which nothing in the words is like")
 
 
 def asked(words: str, values: Mapping[str, Sequence[Value]]) -> list[Message]:

@@ -121,7 +121,7 @@ def understand(words: str, model: Worded) -> Understanding:
         raise InputError("the goal is empty; say what should hold, such as 'status = approved'")
     if len(words) > 2_000:
         raise InputError(f"the goal has {len(words)} characters; 2,000 are read at most")
-    limits = limits_of(plain(words, lambda text: _speaks(text, model)), model)
+    limits = limits_of(words, model)
     phrases = [_read(clause, model) for clause in _clauses(limits.rest)]
     conditions = tuple(c for phrase in phrases if not phrase.forbidden for c in phrase.conditions)
     forbidden = tuple(c for phrase in phrases if phrase.forbidden for c in phrase.conditions)
@@ -138,7 +138,7 @@ def partly(words: str, model: Worded) -> tuple[list[Phrase], list[str]]:
     """Return the phrases of a goal that can be read, and the clauses that cannot."""
     read, unread = list[Phrase](), list[str]()
     try:
-        clauses = _clauses(limits_of(plain(words, lambda text: _speaks(text, model)), model).rest)
+        clauses = _clauses(limits_of(words, model).rest)
     except InputError:
         return [], [words]
     for clause in clauses:
@@ -161,6 +161,7 @@ def _speaks(text: str, model: Worded) -> bool:
 def limits_of(words: str, model: Worded) -> Limits:
     """Return the limits in a goal's words and the rest of them; InputError for one such as "by Friday", which is no
     number of hours."""
+    words = plain(words, lambda text: _speaks(text, model))
     limits = take_limits(_FILLER.sub(" ", words), any(stems(key) == ["cost"] for key in model.slots))
     if vague := _VAGUE_LIMIT.search(limits.rest):
         raise InputError(

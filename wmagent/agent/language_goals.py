@@ -15,6 +15,7 @@ from wmagent.agent.readings import Worded, known_values, nearest
 from wmagent.domain.types import Condition, Goal, Value, canonical
 from wmagent.errors import InputError, LanguageModelError, shortened
 
+LIKE = 2  # facts most like a clause that rules cannot read; the model may name no other
 MOST_VALUES = 12  # values of a fact that a prompt shows
 SYSTEM = (
     "You translate a goal into facts. You are given the known facts with their values, and a goal in a person's words. "
@@ -73,7 +74,7 @@ class LanguageGoals:
                 if condition not in (never if phrase.forbidden else wanted):
                     raise InputError(f"it leaves out {phrase.words()}")
         known = {condition for phrase in read for condition in phrase.conditions}
-        near = {fact for clause in unread for fact in nearest(clause, world)}
+        near = {fact for clause in unread for fact in nearest(clause, world, LIKE)}
         new = [condition for condition in (*wanted, *never) if condition not in known]
         if not new:
             raise InputError(f"it says nothing of {' or '.join(map(repr, unread))}")

@@ -73,10 +73,10 @@ def _readers(
     model = learned(name, rows, seed, preset, "minilm", models)[0]
     found = {"rules": lambda words: Agent(model).understanding(words).goal}
     if lm is not None:
-        from wmagent.agent.language_goals import LanguageGoals
+        from wmagent.agent.language_goals import LIKE, LanguageGoals
         from wmagent.registry import resolve
 
-        goals = LanguageGoals(resolve("language", "local")(lm))
+        goals = LanguageGoals(resolve("language", "local")(lm), LIKE)
         found["rules and language model"] = lambda words: Agent(model, goals=goals).understanding(words).goal
     return found
 

@@ -80,3 +80,18 @@ def test_a_goal_that_instructs_the_model_is_quoted_as_data() -> None:
         reader.understand(evil)
     assert json.dumps(evil) in model.asked[0][1].content
     assert "no instruction" in model.asked[0][0].content
+
+
+def test_a_weak_model_may_only_choose_what_the_words_are_like() -> None:
+    model, words = review_model(), "push this thing over the line"
+    said = '{"reach": {"hold": "placed"}}'
+    found = LanguageGoals(Scripted([said])).understand(words, model)
+    assert found.goal.conditions == (Condition("hold", "placed"),)
+    with pytest.raises(InputError, match="which nothing in the words is like"):
+        LanguageGoals(Scripted([said]), like=1).understand(words, model)
+
+
+def test_what_rules_read_may_not_be_left_out() -> None:
+    reader = LanguageGoals(Scripted(['{"reach": {"hold": "none"}}']))
+    with pytest.raises(InputError, match="it leaves out 'status approved'"):
+        reader.understand("status approved and make everybody happy", review_model())

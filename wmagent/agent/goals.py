@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from wmagent.agent.comparisons import comparison, listed, plain_number
 from wmagent.agent.goal_check import check_goal, numeric
 from wmagent.agent.idioms import plain
-from wmagent.agent.limits import NUMBER, Limits, number, take_limits
+from wmagent.agent.limits import Limits, take_limits
 from wmagent.agent.readings import (
     Reading,
     Worded,
@@ -68,12 +69,6 @@ _VAGUE_LIMIT = re.compile(  # what is left of limits after the usable ones were 
 )
 _NEVER_INSIDE = re.compile(r"\b(?:must|may|should|shall|can|will)\s*(?:not|never)\b|\bmustn't\b|\bnever\b", re.I)
 _NOT = re.compile(r"\b(?:not|no longer|isn't|aren't|isnt)\b", re.I)
-_COMPARE: tuple[tuple[str, Op], ...] = (
-    (r"at most|no more than|not more than|up to|maximum|max", "<="),
-    (r"at least|no less than|not less than|no fewer than|minimum|min", ">="),
-    (r"below|under|less than|fewer than|smaller than|lower than", "<"),
-    (r"above|over|more than|greater than|exceeding|higher than|larger than", ">"),
-)
 _THING = re.compile(r"\b(?:the|a|an|our|my|your|their|his|her|this|that) (?P<noun>[\w'-]+)", re.I)
 _NEGATIONS = stem_set("no not never without")
 _OPS: dict[str, Op] = {"==": "==", "=": "==", ":": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
@@ -208,7 +203,7 @@ def _read_part(clause: str, body: str, never: bool, model: Worded) -> Phrase:
     if explicit := _explicit(body):
         condition = _explicit_condition(explicit, model)
         return Phrase(clause, (condition,), never, 1.0)
-    compared = _comparison(body, model)
+    compared = comparison(body, model)
     if compared is not None:
         return Phrase(clause, (compared,), never, 1.0)
     negated = not never and not _is_a_value(body, model) and _NOT.search(body) is not None
@@ -302,8 +297,8 @@ def value_of(key: str, said: str, op: Op, model: Worded) -> Value:
     values = known_values(model, key)
     if op not in ("==", "!="):
         if not numeric(values):
-            raise InputError(f"{key} {op} {said}: {key} is no number here; its values are {_listed(values)}")
-        return _plain_number(said)
+            raise InputError(f"{key} {op} {said}: {key} is no number here; its values are {listed(values)}")
+        return plain_number(said)
     for value in values:
         if canonical(value) == said or spoken(canonical(value)) == spoken(said):
             return value
@@ -311,45 +306,6 @@ def value_of(key: str, said: str, op: Op, model: Worded) -> Value:
         wanted = "true" if said.lower() in ("on", "yes", "enabled") else "false"
         return next((v for v in values if canonical(v).lower() == wanted), wanted.title())
     raise unknown(f"value of {key}", said, [canonical(value) for value in values], "Values never seen have no meaning.")
-
-
-def _comparison(body: str, model: Worded) -> Condition | None:
-    """Return the condition of `amount below 5` or `at least 3 approvals`; None where nothing is compared."""
-    for pattern, op in _COMPARE:
-        match = re.search(rf"\b(?:{pattern})\s+({NUMBER})", body, re.I)
-        if match is None:
-            continue
-        rest = f"{body[: match.start()]} {body[match.end() :]}"
-        heard = [part for part in stems(rest) if part not in STOP]
-        scored = sorted(((_named(key, heard), key) for key in model.slots), key=lambda pair: (-pair[0], pair[1]))
-        scored = [pair for pair in scored if pair[0] > 0.0]
-        if not scored:
-            raise InputError(f"{body!r} compares nothing that this world knows; facts: {', '.join(model.slots[:12])}")
-        best = [key for score, key in scored if score == scored[0][0]]
-        numbers = [key for key in best if numeric(known_values(model, key))]
-        if not numbers:
-            values = _listed(known_values(model, best[0]))
-            raise InputError(f"{body!r}: {best[0]} is no number here; its values are {values}")
-        if len(numbers) > 1:
-            raise InputError(f"{body!r} can mean {' or '.join(numbers)}; be explicit, such as '{numbers[0]} {op} 5'")
-        return Condition(numbers[0], _plain_number(match[1]), op)
-    return None
-
-
-def _plain_number(said: str) -> int | float:
-    value = number(said)
-    return int(value) if value.is_integer() else value
-
-
-def _named(key: str, heard: list[str]) -> float:
-    """Return how well a fact's name is said: the share of its words, less what else is said."""
-    names = stems(key)
-    common = len(set(names) & set(heard))
-    return 2 * common / (len(set(names)) + len(set(heard))) if common else 0.0
-
-
-def _listed(values: list[Value]) -> str:
-    return ", ".join(canonical(value) for value in values[:8])
 
 
 def _example(model: Worded) -> str:

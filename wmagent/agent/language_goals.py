@@ -15,7 +15,7 @@ from wmagent.agent.readings import Worded, known_values, nearest
 from wmagent.domain.types import Condition, Goal, Value, canonical
 from wmagent.errors import InputError, LanguageModelError, shortened
 
-LIKE = 2  # facts most like a clause that rules cannot read; the model may name no other
+LIKE = 2  # for weak models: facts most like a clause that rules cannot read
 MOST_VALUES = 12  # values of a fact that a prompt shows
 SYSTEM = (
     "You translate a goal into facts. You are given the known facts with their values, and a goal in a person's words. "
@@ -29,10 +29,13 @@ SYSTEM = (
 class LanguageGoals:
     """Reads goals by rules first, and asks a language model only for what they refuse.
 
-    The model may name known facts and values and nothing else; limits of time and cost are read by rules in any case.
+    The model may name known facts and values and nothing else, and may not leave out what rules do read; limits of time
+    and cost are read by rules in any case. With `like` (a good number is LIKE) it may only choose among so many facts
+    that are most like what rules could not read: for models that understand little, such as `tiny`.
     """
 
     model: LanguageModel
+    like: int | None = None
 
     def understand(self, words: str, world: Worded) -> Understanding:
         """Return the goal that words express in a world model's facts.
@@ -65,16 +68,17 @@ class LanguageGoals:
         read = (Phrase(words, wanted, False, 0.5), *((Phrase(words, never, True, 0.5),) if never else ()))
         return Understanding(goal, read, (*limits.said, f"read by {self.model.name}"))
 
-    @staticmethod
-    def _agree(words: str, wanted: Sequence[Condition], never: Sequence[Condition], world: Worded) -> None:
+    def _agree(self, words: str, wanted: Sequence[Condition], never: Sequence[Condition], world: Worded) -> None:
         """Refuse an answer that contradicts what rules do read, or names what no unread clause is like."""
         read, unread = partly(words, world)
         for phrase in read:
             for condition in phrase.conditions:
                 if condition not in (never if phrase.forbidden else wanted):
                     raise InputError(f"it leaves out {phrase.words()}")
+        if self.like is None:
+            return
         known = {condition for phrase in read for condition in phrase.conditions}
-        near = {fact for clause in unread for fact in nearest(clause, world, LIKE)}
+        near = {fact for clause in unread for fact in nearest(clause, world, self.like)}
         new = [condition for condition in (*wanted, *never) if condition not in known]
         if not new:
             raise InputError(f"it says nothing of {' or '.join(map(repr, unread))}")

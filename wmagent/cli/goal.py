@@ -38,9 +38,9 @@ def goal(
         wmagent goal "get the lawyers off our backs" -m contracts.wm --lm http://127.0.0.1:11434/v1#qwen3 --json
     """
     from wmagent import Agent
-    from wmagent.agent.language_goals import LanguageGoals
+    from wmagent.agent.language_goals import LIKE, LanguageGoals
 
-    reader = LanguageGoals(_language_model(lm)) if lm else None
+    reader = LanguageGoals(_language_model(lm), LIKE if lm == "tiny" else None) if lm else None
     found = Agent(open_model(model), goals=reader).understanding(words)
     if as_json:
         from wmagent.domain.answers import plain

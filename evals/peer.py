@@ -47,14 +47,20 @@ def run(
     tests: int = 800,
     preset: str = "small",
     share: float = 0.125,
+    timed: float = 10.0,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Learn both from the first rows and compare them on held-out cases; `source` is a file or a shipped world."""
+    """Learn both from the first rows and compare them on held-out cases; `source` is a file or a shipped world.
+
+    `passes` over the rows tune the language model; imagined steps are counted for `timed` seconds.
+    """
     say, known, per_seed = progress or log.info, recorded(source, round(1.3 * rows)), []
     speak = Speech.of(source)
     for seed in seeds:
         kept, held = split_by_case(known, share, seed)
-        per_seed.append({"seed": seed, **_compared(kept[:rows], held, tests, seed, lm, passes, preset, speak, say)})
+        per_seed.append(
+            {"seed": seed, **_compared(kept[:rows], held, tests, seed, lm, passes, preset, speak, timed, say)}
+        )
         say(f"seed {seed}: {per_seed[-1]}")
     keys = ("exact", "exact_changed", "rollout", "impossible", "paraphrase", "steps_per_second", "parameters")
     summary: dict[str, dict[str, Any]] = {
@@ -91,6 +97,7 @@ def _compared(
     passes: float,
     preset: str,
     speak: Speech,
+    timed: float,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     from wmagent import WorldModel
@@ -131,14 +138,14 @@ def _compared(
         "impossible": written.get("impossible", 0) / max(1, written.get("answers", 0)),
         "written": written,
         "paraphrase": _peer_same(peer, facts[:200], actions[:200], speak),
-        "steps_per_second": _peer_speed(peer, facts, actions),
+        "steps_per_second": _peer_speed(peer, facts, actions, timed),
         "parameters": peer.parameters,
         "learn_seconds": peer.training["seconds"],
     }
     found["world model"] |= {
         "impossible": 0.0,
         "paraphrase": _model_same(model, facts[:200], actions[:200], speak),
-        "steps_per_second": _model_speed(model, facts, actions),
+        "steps_per_second": _model_speed(model, facts, actions, timed),
         "parameters": sum(p.numel() for p in model.network.parameters()),
         "learn_seconds": round(learned, 1),
     }
@@ -239,19 +246,19 @@ def _model_same(model: Any, facts: Sequence[Facts], actions: Sequence[Action], s
     return sum(hits) / len(hits)
 
 
-def _peer_speed(peer: Any, facts: Sequence[Facts], actions: Sequence[Action]) -> float:
+def _peer_speed(peer: Any, facts: Sequence[Facts], actions: Sequence[Action], seconds: float) -> float:
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     peer.write(list(facts[:4]), [a.label() for a in actions[:4]])
     began, done = time.perf_counter(), 0
-    while time.perf_counter() - began < 10.0:
+    while time.perf_counter() - began < seconds:
         place = done % max(1, len(facts) - 32)
         done += len(peer.write(list(facts[place : place + 32]), [a.label() for a in actions[place : place + 32]]))
     torch.set_num_threads(threads)
     return round(done / (time.perf_counter() - began), 2)
 
 
-def _model_speed(model: Any, facts: Sequence[Facts], actions: Sequence[Action]) -> float:
+def _model_speed(model: Any, facts: Sequence[Facts], actions: Sequence[Action], seconds: float) -> float:
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     times = -(-1_024 // len(facts))
@@ -259,7 +266,7 @@ def _model_speed(model: Any, facts: Sequence[Facts], actions: Sequence[Action]) 
     index = torch.tensor([model.action_index(action) for action in actions] * times)
     model.imagine(latent, index)
     began, done = time.perf_counter(), 0
-    while time.perf_counter() - began < 5.0:
+    while time.perf_counter() - began < seconds:
         model.imagine(latent, index)
         done += len(index)
     torch.set_num_threads(threads)

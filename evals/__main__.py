@@ -1,4 +1,4 @@
-"""`python -m wmagent.evals contract | transitions | throughput | suite`: one command per evaluation, files as results.
+"""`python -m wmagent.evals contract | transitions | … | encoders | peer`: one command per evaluation, files as results.
 Knows the evaluations by name; every one writes <out>/<name>.json, .md and pictures."""
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     suite.add_argument("--starts", type=int, default=2)
     suite.set_defaults(run=_suite)
     _questions_of_truth(kinds, shared)
+    _language_questions(kinds, shared)
     return parser
 
 
@@ -116,6 +117,27 @@ def _questions_of_truth(kinds: Any, shared: argparse.ArgumentParser) -> None:
     search.add_argument("--simulations", type=int, nargs="+", default=[1, 10, 30, 100, 300, 1_000, 3_000, 10_000])
     search.add_argument("--horizons", type=int, nargs="+", default=[1, 2, 4, 6, 8, 12, 20])
     search.set_defaults(run=_search_scaling, seeds=[0])
+
+
+def _language_questions(kinds: Any, shared: argparse.ArgumentParser) -> None:
+    """Add the evaluations of the language side that learn from rows, for several seeds at once."""
+    source = "a file of transitions or a shipped world"
+    encoders = kinds.add_parser("encoders", parents=[shared], help="sentences, hidden states, learned embeddings")
+    encoders.add_argument("source", help=source)
+    encoders.add_argument("--sizes", type=int, nargs="+", default=[1_000, 12_000])
+    encoders.add_argument("--arms", nargs="+", default=None, help="leave some of the encoders out")
+    encoders.add_argument("--decoder-steps", type=int, default=300, help="0 leaves the LLM's layers out")
+    encoders.set_defaults(run=_encoders)
+    peer = kinds.add_parser("peer", parents=[shared], help="against a language model that writes what changes")
+    peer.add_argument("source", help=source)
+    peer.add_argument("--rows", type=int, default=4_000)
+    peer.add_argument("--tests", type=int, default=800)
+    peer.set_defaults(run=_peer)
+    swapping = kinds.add_parser("swapping", parents=[shared], help="another LLM under a frozen world model")
+    swapping.add_argument("source", help=source)
+    swapping.add_argument("--second", default="lm:tiny@4")
+    swapping.add_argument("--rows", type=int, default=4_000)
+    swapping.set_defaults(run=_swapping)
 
 
 def _world_options(parser: argparse.ArgumentParser, transitions: int = 20_000) -> None:
@@ -250,6 +272,27 @@ def _search_scaling(options: argparse.Namespace) -> dict[str, Any]:
         horizons=tuple(options.horizons),
     )
     return run(options.seeds, settings, options.models, _say)
+
+
+def _encoders(options: argparse.Namespace) -> dict[str, Any]:
+    from wmagent.evals.encoders import run
+
+    given = {"sizes": options.sizes, "arms": options.arms, "decoder_steps": options.decoder_steps}
+    return run(options.source, options.seeds, **given, preset=options.preset, progress=_say)
+
+
+def _peer(options: argparse.Namespace) -> dict[str, Any]:
+    from wmagent.evals.peer import run
+
+    given = {"rows": options.rows, "tests": options.tests, "preset": options.preset}
+    return run(options.source, options.seeds, **given, progress=_say)
+
+
+def _swapping(options: argparse.Namespace) -> dict[str, Any]:
+    from wmagent.evals.swapping import run
+
+    given = {"rows": options.rows, "preset": options.preset}
+    return run(options.source, options.second, seeds=options.seeds, **given, progress=_say)
 
 
 def _say(text: str) -> None:

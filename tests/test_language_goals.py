@@ -34,7 +34,8 @@ def test_what_rules_refuse_is_read_in_known_facts() -> None:
     assert found.goal.conditions == (Condition("status", "approved"),)
     assert found.goal.forbidden == (Condition("hold", "placed"),)
     assert found.goal.deadline == 240.0  # by rules
-    assert "read by scripted" in found.limits
+    assert found.reader == "scripted"
+    assert found.words().endswith("as scripted reads it")
     assert json.dumps(IDIOM) in model.asked[0][1].content
 
 

@@ -90,11 +90,12 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Understanding:
-    """A goal and how its words were read."""
+    """A goal and how its words were read; `reader` is the language model that read them, empty for rules."""
 
     goal: Goal
     phrases: tuple[Phrase, ...]
     limits: tuple[str, ...] = ()
+    reader: str = ""
 
     def words(self) -> str:
         """Return one line that says how the goal was understood."""
@@ -103,7 +104,7 @@ class Understanding:
             parts.append(f"deadline {self.goal.deadline:g} h")
         if self.goal.max_cost is not None:
             parts.append(f"cost at most {self.goal.max_cost:g}")
-        return "understood " + "; ".join(parts)
+        return f"understood {'; '.join(parts)}{f', as {self.reader} reads it' if self.reader else ''}"
 
 
 def understand(words: str, model: Worded) -> Understanding:

@@ -66,7 +66,7 @@ class LanguageGoals:
         goal = Goal(wanted, never, limits.deadline, limits.max_cost, words.strip())
         check_goal(goal, world)
         read = (Phrase(words, wanted, False, 0.5), *((Phrase(words, never, True, 0.5),) if never else ()))
-        return Understanding(goal, read, (*limits.said, f"read by {self.model.name}"))
+        return Understanding(goal, read, limits.said, self.model.name)
 
     def _agree(self, words: str, wanted: Sequence[Condition], never: Sequence[Condition], world: Worded) -> None:
         """Refuse an answer that contradicts what rules do read, or names what no unread clause is like."""

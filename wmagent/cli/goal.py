@@ -45,7 +45,14 @@ def goal(
     if as_json:
         from wmagent.domain.answers import plain
 
-        show_json({"goal": plain(found.goal), "phrases": plain(found.phrases), "understood": found.words()})
+        show_json(
+            {
+                "goal": plain(found.goal),
+                "phrases": plain(found.phrases),
+                "understood": found.words(),
+                "reader": found.reader or "rules",
+            }
+        )
         return
     show(found.words())
 

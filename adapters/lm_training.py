@@ -135,8 +135,8 @@ def fit(
         for group in optimizer.param_groups:
             group["lr"] = fitting.rate * max(scale, 0.01)
         with torch.autocast("cpu", torch.bfloat16, enabled=fitting.half):
-            hidden = model(ids[:, :-1], output_hidden_states=False).logits
-        loss, answers = _loss(hidden, ids[:, 1:], weight[:, 1:])
+            logits = model(ids[:, :-1]).logits
+        loss, answers = _loss(logits, ids[:, 1:], weight[:, 1:])
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(wanted, 1.0)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers' own progress bar off the user's terminal while a small model loads."""
+    """Keep transformers' progress bars and warnings of names that will go off the terminal while the block runs."""
     from transformers.utils import logging as transformers_logging
 
     shown = transformers_logging.is_progress_bar_enabled()

@@ -3,6 +3,7 @@ Knows recorded rows, splits and the public learner; every arm gets the same pred
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -150,20 +151,29 @@ def _scored(
     began = time.perf_counter()
     model = WorldModel.learn(list(rows), seed=seed, text=text, config=settings)
     seconds = time.perf_counter() - began
-    facts, actions = [row.before.facts for row in held], [row.action for row in held]
-    slots, groups = changing_slots(rows), walks(held)
-    whole = score(held, by_model(model, facts, actions).rows, slots, groups, seed=seed)
-    model.precedents = None
-    alone = score(held, by_model(model, facts, actions).rows, slots, groups, seed=seed)
+    whole, alone = (next_states(one, rows, held, seed) for one in (model, without_contexts(model)))
     return {
         "exact": whole["exact"],
         "exact_changed": whole["exact_changed"],
         "network": alone["exact"],
         "network_changed": alone["exact_changed"],
-        "network_interval": alone["intervals"]["exact"],  # type: ignore[index]
+        "network_interval": alone["intervals"]["exact"],
         "rank": model.card["network"].get("effective_rank"),
         "learn_seconds": round(seconds, 1),
     }
+
+
+def next_states(model: Any, kept: Sequence[Transition], held: Sequence[Transition], seed: int) -> dict[str, Any]:
+    """Return the scores of a model learned from `kept` on the rows `held`."""
+    forecasts = by_model(model, [row.before.facts for row in held], [row.action for row in held])
+    return score(held, forecasts.rows, changing_slots(kept), walks(held), seed=seed)
+
+
+def without_contexts(model: Any) -> Any:
+    """Return the model as its network alone predicts, without what the record of like contexts corrects."""
+    alone = copy.copy(model)
+    alone.precedents = None
+    return alone
 
 
 def _summary(per_seed: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from wmagent.domain.answers import Claim, Plan
-from wmagent.domain.types import Facts, Goal, canonical
+from wmagent.domain.types import Facts, Goal
 from wmagent.domain.world import Oracle
 from wmagent.errors import WmagentError
-from wmagent.evals.goal_reading import WORLDS
 from wmagent.evals.learned import learned
 from wmagent.evals.measure import versions
+from wmagent.language.corpus import SHIPPED
+from wmagent.model.baselines.base import text
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ NOTES = (
 
 
 def run(
-    worlds: Sequence[str] = WORLDS,
+    worlds: Sequence[str] = SHIPPED,
     seeds: Sequence[int] = (0,),
     lm: str | None = "tiny",
     transitions: int = 20_000,
@@ -174,7 +175,7 @@ def holds(claim: Claim, plan: Plan, start: Facts, goal: Goal, oracle: Oracle) ->
     if claim.kind == "step":
         return bool(outcomes)
     if claim.kind == "change" and claim.key is not None:
-        chance = sum(o.probability for o in outcomes if _text(o.facts.get(claim.key)) == _text(claim.after))
+        chance = sum(o.probability for o in outcomes if text(o.facts.get(claim.key)) == text(claim.after))
         return abs(chance - (claim.number or 0.0)) <= SLACK
     amount = sum(o.probability * (o.duration if claim.kind == "duration" else o.cost) for o in outcomes)
     slack = max(0.1 * amount, 0.5 if claim.kind == "duration" else 1.0)
@@ -190,10 +191,6 @@ def _before(plan: Plan, start: Facts, step: int) -> Facts:
             else:
                 facts[change.key] = change.after
     return facts
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else canonical(value)  # type: ignore[arg-type]
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -16,10 +16,10 @@ from wmagent.evals.learned import learned
 from wmagent.evals.measure import versions
 from wmagent.evals.metrics import bootstrap
 from wmagent.evals.paraphrase import wordings
+from wmagent.language.corpus import SHIPPED
 
 log = logging.getLogger(__name__)
 
-WORLDS = ("contract-approval", "it-incident", "purchase-to-pay", "loan-application", "project-phases")
 FRESH, CHAT = (Path(__file__).parent / f"wordings_{name}.yaml" for name in ("fresh", "chat"))
 NOTES = (
     "exact: facts, exclusions, deadline and budget are those that the words' author meant; asked: an error that says "
@@ -32,7 +32,7 @@ NOTES = (
 
 def run(
     seeds: Sequence[int] = (0,),
-    worlds: Sequence[str] = WORLDS,
+    worlds: Sequence[str] = SHIPPED,
     lm: str | None = "tiny",
     transitions: int = 6_000,
     preset: str = "tiny",

@@ -130,8 +130,8 @@ def run(
     found: dict[str, Any] = {}
     for part in chosen:
         began = time.perf_counter()
-        found[part] = PARTS[part](seed, settings, say) | {"seconds": 0.0}
-        found[part]["seconds"] = round(time.perf_counter() - began, 1)
+        result = PARTS[part](seed, settings, say)
+        found[part] = result | {"seconds": round(time.perf_counter() - began, 1)}
         say(f"{part}: {found[part]['seconds']} s")
     shown = replace(settings, models=None).__dict__ | {"source": str(settings.source)}
     return {"eval": "language", "seed": seed, "settings": shown, "parts": found, "versions": versions()}

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from wmagent.domain.types import Transition
-from wmagent.evals.forecasting import by_model, changing_slots
+from wmagent.evals.encoders import next_states, without_contexts
 from wmagent.evals.measure import versions
-from wmagent.evals.metrics import score
 from wmagent.evals.sources import Source, named, recorded
-from wmagent.evals.splits import split_by_case, walks
+from wmagent.evals.splits import split_by_case
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +85,5 @@ def run(
 
 
 def _alone(model: Any, kept: Sequence[Transition], held: Sequence[Transition], seed: int) -> dict[str, Any]:
-    """Return the scores of a model's network without its contexts."""
-    contexts, model.precedents = model.precedents, None
-    facts, actions = [row.before.facts for row in held], [row.action for row in held]
-    scores = score(held, by_model(model, facts, actions).rows, changing_slots(kept), walks(held), seed=seed)
-    model.precedents = contexts
+    scores = next_states(without_contexts(model), kept, held, seed)
     return {"exact": scores["exact"], "exact_changed": scores["exact_changed"]}

@@ -17,6 +17,7 @@ from wmagent.agent.readings import (
     Worded,
     beside,
     choose,
+    fact_words,
     in_a_row,
     is_switch,
     known_values,
@@ -147,11 +148,7 @@ def partly(words: str, model: Worded) -> tuple[list[Phrase], list[str]]:
 
 def _speaks(text: str, model: Worded) -> bool:
     """Return whether a text uses a word of a known fact's name or value."""
-    heard = set(stems(text)) - STOP
-    return any(
-        heard & (set(stems(key)) | {part for value in known_values(model, key) for part in stems(canonical(value))})
-        for key in model.slots
-    )
+    return bool((set(stems(text)) - STOP) & fact_words(model, model.slots))
 
 
 def limits_of(words: str, model: Worded) -> Limits:
@@ -237,9 +234,7 @@ def _left_over(body: str, meant: list[Reading], model: Worded) -> str:
         return ""
     used = {part for r in meant for part in (*stems(r.key), *stems(canonical(r.value)))}
     entered = model.entered()
-    changing = {key for key, _ in entered} or set(model.slots)
-    known = {part for key in changing for part in stems(key)}
-    known |= {part for key in changing for value in known_values(model, key) for part in stems(canonical(value))}
+    known = fact_words(model, {key for key, _ in entered} or model.slots)
     return next((word for word in tokens(body) if stem(word) in known - used - STOP), "")
 
 

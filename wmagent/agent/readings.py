@@ -68,6 +68,11 @@ def known_values(model: Worded, key: str) -> list[Value]:
     return [value for value in model.values(key) if value is not None]
 
 
+def fact_words(model: Worded, keys: Iterable[str]) -> set[str]:
+    """Return the stems of the facts' names and values."""
+    return {part for key in keys for text in (key, *map(canonical, known_values(model, key))) for part in stems(text)}
+
+
 def is_switch(values: Sequence[Value]) -> bool:
     """Return whether a fact is a yes/no fact."""
     return bool(values) and {canonical(value).lower() for value in values} <= {"true", "false"}
@@ -76,12 +81,8 @@ def is_switch(values: Sequence[Value]) -> bool:
 def readings(phrase: str, model: Worded) -> list[Reading]:
     """Return every fact with its score, best first; with a record, what no step ever made true only if it is said
     whole."""
-    said = tokens(phrase)
+    said, vocabulary = tokens(phrase), fact_words(model, model.slots)
     found: list[Reading] = []
-    vocabulary = {part for key in model.slots for part in stems(key)}
-    vocabulary |= {
-        part for key in model.slots for value in known_values(model, key) for part in stems(canonical(value))
-    }
     entered = model.entered()
     purposes = _purposes(entered)
     for key in model.slots:

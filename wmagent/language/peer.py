@@ -15,7 +15,7 @@ from wmagent.agent.language import Message
 from wmagent.domain.types import Action, Facts, Transition, Value, canonical
 from wmagent.errors import InputError
 from wmagent.language.prompts import REFUSED, changes, what_changes
-from wmagent.model.baselines.base import NOTHING, ChangeBaseline, Changes, accepted_shares, ranked
+from wmagent.model.baselines.base import NOTHING, ChangeBaseline, Changes, accepted_shares, ranked, text
 
 MOST_TOKENS = 160  # of one answer
 AT_ONCE = 32  # answers written together
@@ -93,8 +93,8 @@ class LanguageWorld(ChangeBaseline):
         for start in range(0, len(new), AT_ONCE):
             some = new[start : start + AT_ONCE]
             drawn: list[Counter[Changes]] = [Counter() for _ in some]
-            for text, count in self._texts([(states[pair], pair[1]) for pair in some]):
-                drawn[count][self._read(text, states[some[count]])] += 1
+            for answer, place in self._texts([(states[pair], pair[1]) for pair in some]):
+                drawn[place][self._read(answer, states[some[place]])] += 1
             for pair, found in zip(some, drawn, strict=True):
                 total = sum(found.values())
                 self._known[pair] = ranked({change: n / total for change, n in found.items()})
@@ -110,16 +110,16 @@ class LanguageWorld(ChangeBaseline):
         asked = [what_changes(self._shown(state), label) for state, label in pairs]
         torch.manual_seed(self.seed)
         drawn = {"do_sample": True, "temperature": 1.0, "top_k": 0, "num_return_sequences": self.samples}
-        for place, text in enumerate(self.lm.complete_all(asked, MOST_TOKENS, **drawn)):
-            yield text, place // self.samples
+        for number, answer in enumerate(self.lm.complete_all(asked, MOST_TOKENS, **drawn)):
+            yield answer, number // self.samples
 
-    def _read(self, text: str, facts: Facts) -> Changes:
+    def _read(self, answer: str, facts: Facts) -> Changes:
         """Return the possible changes that an answer names, and count what is impossible."""
         self.written["answers"] += 1
-        if text.strip() == REFUSED:
+        if answer.strip() == REFUSED:
             return NOTHING
         try:
-            said = json.loads(text)
+            said = json.loads(answer)
         except json.JSONDecodeError:
             said = None
         if not isinstance(said, dict):
@@ -137,7 +137,7 @@ class LanguageWorld(ChangeBaseline):
                 found[key] = known[form]
         self.written.update(strange)
         self.written["impossible"] += bool(strange)
-        return tuple(sorted((k, v) for k, v in found.items() if _text(facts.get(k)) != _text(v)))
+        return tuple(sorted((k, v) for k, v in found.items() if text(facts.get(k)) != text(v)))
 
     def _meet(self, transitions: Sequence[Transition]) -> None:
         for row in transitions:
@@ -175,7 +175,3 @@ class LanguageWorld(ChangeBaseline):
                 last, left = row.after.facts, left - 1
             if turns:
                 yield turns
-
-
-def _text(value: Value | None) -> str | None:
-    return None if value is None else canonical(value)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from wmagent.agent.language import Message, shown_facts
 from wmagent.domain.types import Facts, Value, canonical
+from wmagent.model.baselines import changes_between
 
 REFUSED = "refused"
 
@@ -19,9 +20,9 @@ def what_changes(facts: Facts, action: str) -> list[Message]:
 
 def changes(before: Facts, after: Facts) -> str:
     """Return the facts that differ as one JSON object; null stands for a fact that is gone."""
-    keys = dict.fromkeys([*before, *after])
-    changed = {key: after.get(key) for key in keys if _text(before.get(key)) != _text(after.get(key))}
-    return json.dumps(changed, ensure_ascii=False)
+    changed = dict(changes_between(before, after))
+    in_order = {key: changed[key] for key in dict.fromkeys([*before, *after]) if key in changed}
+    return json.dumps(in_order, ensure_ascii=False)
 
 
 def what_is(key: str) -> str:
@@ -36,7 +37,3 @@ def about(facts: Facts, questions: Mapping[str, Value]) -> list[Message]:
         start = f"Facts: {shown_facts(facts)}\n" if not place else ""
         turns += [Message("user", start + what_is(key)), Message("assistant", canonical(value))]
     return turns
-
-
-def _text(value: Value | None) -> str | None:
-    return None if value is None else canonical(value)

@@ -11,7 +11,8 @@ from wmagent.agent.doubles import REVIEW_START, ScriptedProposer, ScriptedWorldM
 from wmagent.agent.plain import from_plain
 from wmagent.agent.proposer import BehaviourProposer
 from wmagent.domain.answers import Plan
-from wmagent.domain.types import Condition, Goal, Observation
+from wmagent.domain.types import Action, Condition, Facts, Goal, Observation
+from wmagent.domain.world import Outcome
 from wmagent.errors import CheckpointError, InputError, OutOfDomain, ProposalError
 from wmagent.worlds import load
 
@@ -49,6 +50,29 @@ def test_contingencies_say_what_is_done_otherwise(agent: Agent) -> None:
     assert [(c.key, c.after) for c in contingency.changes] == [("legal review", "changes requested")]
     assert contingency.probability == pytest.approx(0.2)
     assert [action.label() for action in contingency.actions] == ["negotiate", "approve"]
+
+
+def test_a_deviations_facts_have_the_probability_of_their_step() -> None:
+    def review(facts: Facts) -> tuple[Outcome, ...]:
+        ends = ((0.5, "passed", "short"), (0.3, "returned", "short"), (0.2, "returned", "long"))
+        open_ = facts["review"] == "open" and facts["queue"] == "short"
+        return tuple(Outcome(p, {"review": r, "queue": q}, 1.0, 1.0) for p, r, q in ends) if open_ else ()
+
+    def mend(facts: Facts) -> tuple[Outcome, ...]:
+        return (
+            (Outcome(1.0, {"review": "passed", "queue": "short"}, 1.0, 1.0),) if facts["review"] == "returned" else ()
+        )
+
+    rules = {Action("review"): review, Action("mend"): mend}
+    domains = {"review": ("open", "returned", "passed"), "queue": ("short", "long")}
+    agent = Agent(ScriptedWorldModel(domains, rules, width=3))
+    plan = agent.plan(Goal((Condition("review", "passed"),)), {"review": "open", "queue": "short"})
+    told = [(c.probability, [(ch.key, ch.probability) for ch in c.changes]) for c in plan.contingencies]
+    assert told == [
+        (pytest.approx(0.3), [("review", pytest.approx(0.5))]),
+        (pytest.approx(0.2), [("review", pytest.approx(0.5)), ("queue", pytest.approx(0.2))]),
+    ]
+    assert "review becomes returned (was open, 50 %); queue becomes long" in agent.explain(plan).text
 
 
 def test_a_short_deadline_takes_the_risky_way_and_says_why_others_lost(agent: Agent) -> None:

@@ -139,6 +139,18 @@ def test_a_text_that_says_nothing_true_is_the_templates(said: str | None) -> Non
     assert RephrasingExplainer(Scripted([said])).explain(plan) == TemplateExplainer().explain(plan)
 
 
+def test_a_model_that_cannot_write_them_chooses_lines() -> None:
+    class Choosing(Scripted):
+        def choose(self, messages: Sequence[Message], options: Sequence[str], keep: int = 1) -> list[tuple[str, float]]:
+            return [(options[4], -1.0), (options[1], -2.0)][:keep]
+
+    plan = Agent(review_model()).plan(GOAL, REVIEW_START)
+    whole = TemplateExplainer().explain(plan).text.splitlines()
+    found = RephrasingExplainer(Choosing(["Everything will be fine."])).explain(plan)
+    assert found.text.splitlines() == [whole[1], whole[4]]
+    assert found.dropped == 1
+
+
 def test_a_text_is_short() -> None:
     plan = Agent(review_model()).plan(GOAL, REVIEW_START)
     whole = TemplateExplainer().explain(plan)

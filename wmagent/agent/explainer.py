@@ -22,14 +22,50 @@ class Sentence:
 
 @dataclass(frozen=True)
 class TemplateExplainer:
-    """Renders the imagined trajectory itself, so nothing is said that was not imagined."""
+    """Renders the imagined trajectory itself, so nothing is said that was not imagined.
 
-    alternatives: int = 3
+    Of what could turn out otherwise the `contingencies` likeliest are said, of what was rejected the best
+    `alternatives`; the plan has them all.
+    """
+
+    contingencies: int = 2
+    alternatives: int = 1
 
     def explain(self, answer: Plan | WhatIf) -> Explanation:
         """Return the text with the claims that the answer entails."""
-        sentences = _plan_sentences(answer, self.alternatives) if isinstance(answer, Plan) else _what_if(answer)
+        sentences = self._plan(answer) if isinstance(answer, Plan) else _what_if(answer)
         return say(sentences, answer)
+
+    def _plan(self, plan: Plan) -> list[Sentence]:
+        lines = [_goal(goal_words(plan.goal)), _chance(plan)]
+        lines.append(Sentence("Expected: ", (_hours(plan.duration), _cost(plan.cost), _support(plan.support))))
+        for i, step in enumerate(plan.steps):
+            evidence = step.evidence
+            lines.append(
+                Sentence(
+                    f"Step {i + 1}: ",
+                    (
+                        Claim("step", step.action.label(), i, after=step.action.label()),
+                        *(_changed(change, i) for change in step.changes[:CHANGES_SHOWN]),
+                        _hours(step.duration, i),
+                        _cost(step.cost, i),
+                        _recorded(evidence, i),
+                    ),
+                )
+            )
+        for contingency in sorted(plan.contingencies, key=lambda c: -c.probability)[: self.contingencies]:
+            then = route(contingency.actions)
+            said = changes_said(contingency.changes)
+            follow = Claim("step", f"then {then}", contingency.after_step, "otherwise", said, then)
+            changed = [_changed(change, contingency.after_step) for change in contingency.changes]
+            lines.append(Sentence(f"If step {contingency.after_step + 1} turns out otherwise: ", (*changed, follow)))
+        for other in plan.alternatives[: self.alternatives]:
+            name = route(other.actions)
+            text = f"{name} with P(goal) {other.probability:.2f}: {other.reason}"
+            number = round(other.probability, 2)
+            claim = Claim("probability", text, None, "rejected", name, other.reason, number)
+            lines.append(Sentence("Rejected: ", (claim,)))
+        return lines + _warnings(plan.warnings)
 
 
 def say(sentences: list[Sentence], answer: Answer) -> Explanation:
@@ -44,38 +80,6 @@ def say(sentences: list[Sentence], answer: Answer) -> Explanation:
         claims.extend(kept)
         lines.append(sentence.opening + "; ".join(claim.text for claim in kept) + ".")
     return Explanation("\n".join(lines), tuple(claims), dropped)
-
-
-def _plan_sentences(plan: Plan, alternatives: int) -> list[Sentence]:
-    lines = [_goal(goal_words(plan.goal)), _chance(plan)]
-    lines.append(Sentence("Expected: ", (_hours(plan.duration), _cost(plan.cost), _support(plan.support))))
-    for i, step in enumerate(plan.steps):
-        evidence = step.evidence
-        lines.append(
-            Sentence(
-                f"Step {i + 1}: ",
-                (
-                    Claim("step", step.action.label(), i, after=step.action.label()),
-                    *(_changed(change, i) for change in step.changes[:CHANGES_SHOWN]),
-                    _hours(step.duration, i),
-                    _cost(step.cost, i),
-                    _recorded(evidence, i),
-                ),
-            )
-        )
-    for contingency in plan.contingencies:
-        then = route(contingency.actions)
-        said = changes_said(contingency.changes)
-        follow = Claim("step", f"then {then}", contingency.after_step, "otherwise", said, then)
-        changed = [_changed(change, contingency.after_step) for change in contingency.changes]
-        lines.append(Sentence(f"If step {contingency.after_step + 1} turns out otherwise: ", (*changed, follow)))
-    for other in plan.alternatives[:alternatives]:
-        name = route(other.actions)
-        text = f"{name} with P(goal) {other.probability:.2f}: {other.reason}"
-        number = round(other.probability, 2)
-        claim = Claim("probability", text, None, "rejected", name, other.reason, number)
-        lines.append(Sentence("Rejected: ", (claim,)))
-    return lines + _warnings(plan.warnings)
 
 
 def _what_if(answer: WhatIf) -> list[Sentence]:

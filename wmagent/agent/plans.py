@@ -28,12 +28,17 @@ ALTERNATIVES = 4
 _RANK: dict[Support, int] = {"observed": 0, "interpolated": 1, "extrapolated": 2}
 
 
+Outcomes = Sequence[tuple[Facts, float]]  # facts after a step and their probability
+
+
 @dataclass(frozen=True)
 class Line:
-    """The likeliest way through a course of actions: facts before and after every executed step."""
+    """The likeliest way through a course of actions: facts before and after every executed step, and all that every
+    step can lead to."""
 
     facts: tuple[Facts, ...]  # one more than steps
     steps: tuple[PlanStep, ...]
+    outcomes: tuple[Outcomes, ...]  # as many as steps
 
 
 def objective_for(goal: Goal) -> Objective:
@@ -73,11 +78,11 @@ def unfold(model: AgentModel, states: Latent, actions: Sequence[int], reached: S
     """Return the line through `states` (one row more than `actions`); `reached` is P(step is reached and legal)."""
     facts = model.read(states)
     if not actions:
-        return Line(tuple(facts), ())
+        return Line(tuple(facts), (), ())
     prediction = model.imagine(states.take(torch.arange(len(actions))), torch.tensor(list(actions)))
     k = prediction.probs.shape[1]
-    probs = prediction.probs.tolist()
-    nexts = model.read(prediction.next)
+    ends = list(zip(model.read(prediction.next), prediction.probs.flatten().tolist(), strict=True))
+    outcomes = tuple(ends[i * k : (i + 1) * k] for i in range(len(actions)))
     hours = ((prediction.duration_probs @ model.duration_values) * prediction.probs).sum(-1).tolist()
     costs, surprises = prediction.cost.tolist(), prediction.surprise.tolist()
     evidences = model.evidences(facts[: len(actions)], [model.actions[index] for index in actions], k=3)
@@ -88,25 +93,23 @@ def unfold(model: AgentModel, states: Latent, actions: Sequence[int], reached: S
             PlanStep(
                 action=action,
                 probability=reached[i] if i < len(reached) else 1.0,
-                changes=_likely_changes(facts[i], facts[i + 1], nexts[i * k : (i + 1) * k], probs[i]),
+                changes=_changes(facts[i], differences(facts[i], facts[i + 1]), outcomes[i]),
                 duration=hours[i],
                 cost=costs[i],
                 evidence=evidences[i],
                 surprise=surprises[i],
             )
         )
-    return Line(tuple(facts), tuple(steps))
+    return Line(tuple(facts), tuple(steps), outcomes)
 
 
-def _likely_changes(
-    before: Facts, after: Facts, outcomes: Sequence[Facts], probs: Sequence[float]
+def _changes(
+    before: Facts, differing: Sequence[tuple[str, Value | None, Value | None]], outcomes: Outcomes
 ) -> tuple[Change, ...]:
-    """Return the facts that the likeliest outcome changes, each with its own probability over all outcomes."""
+    """Return what becomes of differing facts, each with its own probability over all outcomes of the step."""
     return tuple(
-        Change(
-            key, old, new, min(1.0, sum(p for facts, p in zip(outcomes, probs, strict=True) if facts.get(key) == new))
-        )
-        for key, old, new in differences(before, after)
+        Change(key, before.get(key), new, min(1.0, sum(chance for facts, chance in outcomes if facts.get(key) == new)))
+        for key, _, new in differing
     )
 
 
@@ -137,11 +140,9 @@ def _contingencies(model: AgentModel, search: Search, line: Line) -> tuple[Conti
     for branch, facts in zip(search.branches, model.read(search.states.take(rows)) if len(rows) else [], strict=True):
         if branch.after_step >= len(line.steps):
             continue
-        before, expected = line.facts[branch.after_step], line.facts[branch.after_step + 1]
-        changes = tuple(
-            Change(key, before.get(key), new, branch.probability) for key, _, new in differences(expected, facts)
-        )
-        found.append(Contingency(branch.after_step, changes, branch.probability, _named(model, branch.actions)))
+        step = branch.after_step
+        changes = _changes(line.facts[step], differences(line.facts[step + 1], facts), line.outcomes[step])
+        found.append(Contingency(step, changes, branch.probability, _named(model, branch.actions)))
     return tuple(found)
 
 

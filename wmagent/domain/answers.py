@@ -79,7 +79,11 @@ class PlanStep:
 
 @dataclass(frozen=True)
 class Contingency:
-    """What the plan does when a step turns out differently from its main line."""
+    """What the plan does when a step turns out differently from its main line.
+
+    `changes`: the facts that end up differently, each with its own probability over all outcomes of that step;
+    `probability`: of the whole deviation, seen from the plan's beginning.
+    """
 
     after_step: int
     changes: tuple[Change, ...]

@@ -118,6 +118,9 @@ READ = [
     ("revision round below 1 and approved", ["revision round < 1", *APPROVED], [], None, None),
     ("at most 1 revision round", ["revision round <= 1"], [], None, None),
     ("revision round >= 2", ["revision round >= 2"], [], None, None),
+    ("end state: contract signed", ["status == signed"], [], None, None),
+    ("legal review: to be passed in 5 days", ["legal review == passed"], [], 120, None),
+    ("legal review passed (not changes requested) and approved", ["legal review == passed", *APPROVED], [], None, None),
 ]
 
 
@@ -159,6 +162,9 @@ def test_switches_and_identifiers(words: str, condition: str) -> None:
         ("passed", r"legal review = passed \(0.85\); finance check = passed"),
         ("fly to the moon", "cannot express 'fly to the moon'; nearest facts: "),
         ("status = aproved", "did you mean 'approved'"),
+        ("status: aproved", "did you mean 'approved'"),
+        ("staus: aproved", "unknown fact 'staus'; did you mean 'status'"),
+        ("approved and nothing incomplete", "may deny documents = incomplete"),
         ("staus = approved", "unknown fact 'staus'; did you mean 'status'"),
         ("approved and rejected", "contradicts itself"),
         ("approved and never approved", "contradicts itself"),

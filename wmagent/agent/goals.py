@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from wmagent.agent.comparisons import comparison, listed, plain_number
 from wmagent.agent.goal_check import check_goal, numeric
@@ -27,12 +28,12 @@ from wmagent.agent.readings import (
 )
 from wmagent.domain.types import Condition, Goal, Op, Value, canonical
 from wmagent.errors import InputError, unknown
-from wmagent.words.lexicon import STOP
+from wmagent.words.lexicon import BAD, NEGATIONS, NOTHING, STOP, UNFINISHED
 from wmagent.words.phrases import spoken, stem, stem_set, stems, tokens
 
 _EXPLICIT = re.compile(r"^(?P<key>[^=<>!:]+?)\s*(?P<op>==|!=|<=|>=|=|<|>|:)\s*(?P<value>[^=<>!:].*)$")
 _SPLIT = re.compile(
-    r"\s*(?:[,;]|\.\s|\bbut\b|\bwhile\b|\bplus\b|\s[+&]\s|\band\b(?:\s+then\b)?|\bthen\b|(?=\bwithout\b|\bwith no\b)"
+    r"\s*(?:[,;()]|\.\s|\bbut\b|\bwhile\b|\bplus\b|\s[+&]\s|\band\b(?:\s+then\b)?|\bthen\b|(?=\bwithout\b|\bwith no\b)"
     r"|\bwith (?=[^,;]*\b(?:not|never) (?:being|becoming|getting|having)\b))\s*",
     re.I,
 )
@@ -119,7 +120,7 @@ def understand(words: str, model: Worded) -> Understanding:
     if len(words) > 2_000:
         raise InputError(f"the goal has {len(words)} characters; 2,000 are read at most")
     limits = limits_of(words, model)
-    phrases = [_read(clause, model) for clause in _clauses(limits.rest)]
+    phrases = [_read(clause, model) for clause in _clauses(limits.rest, model)]
     conditions = tuple(c for phrase in phrases if not phrase.forbidden for c in phrase.conditions)
     forbidden = tuple(c for phrase in phrases if phrase.forbidden for c in phrase.conditions)
     if not conditions:
@@ -135,7 +136,7 @@ def partly(words: str, model: Worded) -> tuple[list[Phrase], list[str]]:
     """Return the phrases of a goal that can be read, and the clauses that cannot."""
     read, unread = list[Phrase](), list[str]()
     try:
-        clauses = _clauses(limits_of(words, model).rest)
+        clauses = _clauses(limits_of(words, model).rest, model)
     except InputError:
         return [], [words]
     for clause in clauses:
@@ -164,13 +165,29 @@ def limits_of(words: str, model: Worded) -> Limits:
     return limits
 
 
-def _clauses(words: str) -> list[str]:
+def _clauses(words: str, model: Worded) -> list[str]:
     if conditional := _CONDITIONAL.search(words):
         raise InputError(
             f"a goal says what should hold, not {conditional[0]!r} something else; name only facts: 'status = done'"
         )
-    parts = [part.strip(" \t\n.!?") for part in _SPLIT.split(words)]
+    parts = [_titled(part.strip(" \t\n.!?"), model) for part in _SPLIT.split(words)]
     return [part for part in parts if part and (_explicit(part) or not set(stems(part)) <= STOP)]
+
+
+def _titled(part: str, model: Worded) -> str:
+    """Return a part without its title ("end state: contract signed"), or as plain words where the title is a fact and a
+    value is said among other words ("legal review: to be passed"); other parts as they are."""
+    match = _explicit(part)
+    if match is None or match["op"] != ":":
+        return part
+    title, rest = match["key"].strip(), match["value"]
+    try:
+        value_of(_key(title, model), rest.strip("'\""), "==", model)
+    except InputError:
+        if _speaks(title, model) or _NEGATIONS & set(stems(title)):
+            return f"{title} {rest}" if _speaks(rest, model) else part
+        return part if get_close_matches(title.lower(), map(spoken, model.slots), 1) else rest
+    return part
 
 
 def _explicit(part: str) -> re.Match[str] | None:
@@ -220,10 +237,18 @@ def _read_part(clause: str, body: str, never: bool, model: Worded) -> Phrase:
         meant = sensible
     if len(meant) == 1 and not never and not negated:
         meant = [*meant, *beside(body, meant[0], model)]
+    if not never and _denied(body, meant):
+        raise InputError(f"{clause!r} may deny {meant[0].words()}; say it with 'not' or 'never'")
     if left := _left_over(body, meant, model):
         raise InputError(f"{clause!r} was read as {' and '.join(r.words() for r in meant)}, which leaves out {left!r}")
     op: Op = "!=" if negated else "=="
     return Phrase(clause, tuple(_condition(r, op) for r in meant), never, meant[0].score)
+
+
+def _denied(body: str, meant: list[Reading]) -> bool:
+    """Return whether a phrase that wants something bad or unfinished has a denial in it: "nothing missing"."""
+    values = {part for reading in meant for part in stems(canonical(reading.value))}
+    return bool(values & (BAD | UNFINISHED)) and bool((NEGATIONS | NOTHING) & set(stems(body)) - values)
 
 
 def _left_over(body: str, meant: list[Reading], model: Worded) -> str:
@@ -311,4 +336,6 @@ def _example(model: Worded) -> str:
 
 
 def _distinct(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
-    return tuple(dict.fromkeys(conditions))
+    """Return the conditions once each, without those that a value of the same fact implies ("paid and not overpaid")."""
+    values = {c.key: c.value for c in conditions if c.op == "=="}
+    return tuple(c for c in dict.fromkeys(conditions) if c.op != "!=" or values.get(c.key, c.value) == c.value)

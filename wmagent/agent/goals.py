@@ -336,6 +336,6 @@ def _example(model: Worded) -> str:
 
 
 def _distinct(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
-    """Return the conditions once each, without those that a value of the same fact implies ("paid and not overpaid")."""
+    """Return the conditions once each, without those that a value of the same fact implies ("paid, not overpaid")."""
     values = {c.key: c.value for c in conditions if c.op == "=="}
     return tuple(c for c in dict.fromkeys(conditions) if c.op != "!=" or values.get(c.key, c.value) == c.value)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from wmagent.cli.logs import Columns, SkipBad, open_log
 from wmagent.cli.output import AsJson, Seed, command, messages, note, show, show_json
 from wmagent.cli.progress import learning_bar
 from wmagent.errors import MOST_SEED, InputError, unknown
@@ -241,6 +242,43 @@ def language(
     asked = replace(asked, lm=lm, second=second, source=source, models=models)
     result = run(seed, asked, parts, note)
     _answer("language", result, out, as_json, {name: part.get("summary") for name, part in result["parts"].items()})
+
+
+@app.command("log")
+@command
+def log(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="An event log: .xes, .csv (also .gz), .parquet.")],
+    lifecycle: Annotated[
+        str, typer.Option(help="complete: completed events; all: with their transition.")
+    ] = "complete",
+    outcome: Annotated[
+        str | None, typer.Option(metavar="ACTIVITY", help="Also predict whether this still happens in a case.")
+    ] = None,
+    columns: Columns = None,
+    skip_bad: SkipBad = False,
+    preset: Annotated[str, typer.Option(help="Size and patience: tiny, small or base.")] = "small",
+    floors: Annotated[bool, typer.Option("--floors/--no-floors", help="Ours alone is faster.")] = True,
+    seed: Seed = 0,
+    out: Results = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge on an event log by the strict temporal protocol: ours beside every floor, in one run.
+
+    Examples:
+
+        wmagent eval log loans.xes.gz --seed 0 --json
+
+        wmagent eval log loans.xes.gz --lifecycle all --outcome A_APPROVED --json
+
+        wmagent eval log export.csv --column case=Ticket --column activity=Step --column time=Done -o results
+    """
+    from wmagent.evals.event_log import Options, run
+
+    events, quality = open_log(source, columns, skip_bad, lifecycle)
+    result = run(events, seed, Options(outcome, preset, floors), quality.written_back, note)
+    result = {"source": source.name, "lifecycle": lifecycle, "quality": quality.plain(), **result}
+    view = {"next event": result["next_event"], "remaining time": result["remaining"], "sets": {"90 %": result["sets"]}}
+    _answer(f"log-{source.name.split('.')[0]}-{lifecycle}", result, out, as_json, view)
 
 
 def _usable(world: str, planner: str, preset: str, *folders: Path | None) -> None:

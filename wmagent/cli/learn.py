@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wmagent.cli.logs import Columns, SkipBad, is_log, learn_log
 from wmagent.cli.output import AsJson, Seed, command, messages, note, show, show_json
 from wmagent.cli.parts import check_place
 from wmagent.cli.progress import learning_bar
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 @command
 def learn(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="Transitions: .jsonl, .jsonl.gz or .parquet.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Transitions (.jsonl, .parquet) or an event log (.xes, .csv).")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="Where the model is saved (a folder).")],
     preset: Annotated[str, typer.Option(help="Size and patience: tiny, small or base.")] = "small",
     seed: Seed = 0,
@@ -35,9 +38,14 @@ def learn(
             help="Adapt this model of a like workflow with other names; preset, seed and text are its own.",
         ),
     ] = None,
+    columns: Columns = None,
+    skip_bad: SkipBad = False,
+    lifecycle: Annotated[
+        str, typer.Option(help="Of event logs. complete: completed events; all of them.")
+    ] = "complete",
     as_json: AsJson = False,
 ) -> None:
-    """Learn a world model from recorded transitions.
+    """Learn a world model from recorded transitions, or from an event log.
 
     Rows are {"case", "state", "action": {"name", "arguments"}, "next_state", "error", "duration", "cost"};
     only state, action and next_state are required.
@@ -51,10 +59,15 @@ def learn(
         wmagent learn big.jsonl.gz -o big.wm --resume     (again after an interruption: it goes on)
 
         wmagent learn few.jsonl --from contracts.wm -o orders.wm     (a hundred rows of a like workflow are enough)
+
+        wmagent learn loans.xes.gz -o loans.wm     (then: wmagent forecast loans.wm loans.xes.gz)
     """
     if not source.is_file():
         raise InputError(f"{source}: no such file; give recorded transitions as .jsonl, .jsonl.gz or .parquet")
     check_place(out)
+    if is_log(source):
+        learn_log(source, out, preset, seed, columns, skip_bad, lifecycle, as_json)
+        return
     if known is not None and resume:
         raise InputError("--from adapts in one go; leave --resume out")
     from wmagent import WorldModel

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from wmagent.events.forecasts import CaseForecast
+
 
 def plan_view(plan: Plan) -> RenderableType:
     """Return everything a person wants to see of a plan: steps, certainty, evidence, what was rejected and why."""
@@ -123,6 +125,23 @@ def pairs_view(rows: Iterable[tuple[str, str]], head: tuple[str, str]) -> Render
     table = _table(*head)
     for name, meaning in rows:
         _row(table, name, meaning)
+    return table
+
+
+def forecasts_view(found: Sequence[CaseForecast], n: int) -> RenderableType:
+    """Return what comes next in open cases, one row each."""
+    table = _table("case", "so far", "next", "set of 90 %", "remaining (80 %)", caption=f"{n} open cases")
+    for one in found:
+        following = ", ".join(f"{name} {chance:.0%}" for name, chance in one.next[:3])
+        low, middle, high = (hours / 24 for hours in one.remaining_hours)
+        _row(
+            table,
+            one.case,
+            f"{one.events} events, {one.last}",
+            following,
+            ", ".join(one.likely),
+            f"{middle:.1f} days ({low:.1f} to {high:.1f})",
+        )
     return table
 
 

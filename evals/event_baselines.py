@@ -1,0 +1,144 @@
+"""Floors of next events: majority, Markov, n-grams frozen and online, boosted trees. Knows columns and splits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wmagent.domain.event_log import HOUR, EventLog
+from wmagent.evals.event_split import Split, case_rows, following, remaining_days, silence
+from wmagent.events.counts import Counts
+
+LAST, FLOOR = 4, 1e-5
+ORDERS = {"Markov": 1, "n-gram": 3, "n-gram, 5": 5}
+
+
+def majority(log: EventLog, split: Split) -> NDArray[np.float64]:
+    """Return (n, activities + 1): how often what follows in training."""
+    wanted = following(log)[case_rows(log, split.pool)]
+    share = np.bincount(wanted, minlength=len(log.activity.values) + 1) / len(wanted)
+    return np.tile(share, (len(split.asked), 1))
+
+
+def counted(log: EventLog, split: Split, order: int, online: bool) -> NDArray[np.float64]:
+    """Return what an interpolated Witten-Bell n-gram says; `online` counts go on growing with every event that is
+    revealed before a prediction is made, an end when the case has been silent for the SILENCE quantile of gaps."""
+    counts = Counts(order, len(log.activity.values) + 1)
+    wanted, codes = following(log), log.activity.codes.tolist()
+    first = np.repeat(log.starts[:-1], np.diff(log.starts))
+
+    def past(row: int) -> list[int]:
+        return (
+            codes[max(first[row], row + 1 - order) : row + 1]
+            if row + 1 - order > first[row]
+            else codes[first[row] : row + 1]
+        )
+
+    for row in case_rows(log, split.pool).tolist():
+        counts.add(past(row), int(wanted[row]))
+    found = np.empty((len(split.asked), len(log.activity.values) + 1))
+    if not online:
+        for place, row in enumerate(split.asked.rows.tolist()):
+            found[place] = counts.probabilities(past(row))
+        return found
+    rows = case_rows(log, split.others)
+    ends = wanted[rows] == len(log.activity.values)
+    known_at = np.where(ends, log.time[rows] + silence(log), np.append(log.time[1:], 0)[rows])
+    moments = np.concatenate([log.time[split.asked.rows], known_at])
+    kinds = np.repeat([0, 1], [len(split.asked), len(rows)])
+    for moment in np.lexsort((kinds, moments)).tolist():
+        if moment < len(split.asked):
+            found[moment] = counts.probabilities(past(int(split.asked.rows[moment])))
+        else:
+            row = int(rows[moment - len(split.asked)])
+            counts.add(past(row), int(wanted[row]))
+    return found
+
+
+class Boosted:
+    """Boosted trees (scikit-learn's HistGradientBoosting) on the last four activities, counts, length, resource, gaps,
+    hour, weekday and numeric case attributes: the strongest floor on most logs."""
+
+    def __init__(self, log: EventLog, split: Split, seed: int, unknown_at_start: tuple[str, ...] = ()) -> None:
+        self.log, self.split, self.seed = log, split, seed
+        self.table = _table(log, unknown_at_start)
+        self.rows = case_rows(log, split.pool)
+
+    def events(self) -> NDArray[np.float64]:
+        """Return (n, activities + 1) probabilities of the next event."""
+        wanted = following(self.log)[self.rows]
+        known = wanted < len(self.log.activity.values)
+        known |= self.split.over[_case_of(self.log)[self.rows]]
+        model = self._fitted(self.rows[known], wanted[known])
+        found = np.full((len(self.split.asked), len(self.log.activity.values) + 1), FLOOR)
+        found[:, model.classes_] += model.predict_proba(self.table[self.split.asked.rows])
+        return found / found.sum(1, keepdims=True)
+
+    def outcome(self, rows: NDArray[np.int64], hit: NDArray[np.bool_], asked: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return P(outcome) at asked rows, learned from training rows with what became of them."""
+        return self._fitted(rows, hit).predict_proba(self.table[asked])[:, 1]
+
+    def remaining(self, asked: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the median days that remain (n,) and an 80 % interval (n, 2)."""
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        rows = self.rows[self.split.over[_case_of(self.log)[self.rows]]]
+        days, said = remaining_days(self.log, rows), []
+        for level in (0.5, 0.1, 0.9):
+            model = HistGradientBoostingRegressor(loss="quantile", quantile=level, **self._settings(100))
+            said.append(np.maximum(model.fit(self.table[rows], days).predict(self.table[asked]), 0))
+        return said[0], np.stack(said[1:], 1)
+
+    def _fitted(self, rows: NDArray[np.int64], wanted: NDArray[Any]) -> Any:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        model = HistGradientBoostingClassifier(learning_rate=0.06, l2_regularization=1.0, **self._settings(200))
+        return model.fit(self.table[rows], wanted)
+
+    def _settings(self, rounds: int) -> dict[str, Any]:
+        return {"max_iter": rounds, "random_state": self.seed, "categorical_features": _CODES}
+
+
+_CODES = list(range(LAST + 1))
+
+
+def _case_of(log: EventLog) -> NDArray[np.int64]:
+    return np.repeat(np.arange(len(log.cases)), np.diff(log.starts))
+
+
+def _table(log: EventLog, unknown_at_start: tuple[str, ...]) -> NDArray[np.float32]:
+    case_of = _case_of(log)
+    first, rows = log.starts[:-1][case_of], np.arange(len(log))
+    codes = log.activity.codes
+    last = [np.where(rows - back >= first, codes[rows - back], -1) for back in range(LAST)]
+    frequent = np.full(1, -1) if log.resource is None else _frequent_codes(log.resource.codes)
+    one = np.zeros((len(log), len(log.activity.values)), np.float32)
+    one[rows, codes] = 1
+    total = np.cumsum(one, 0)
+    before = np.vstack([np.zeros_like(total[:1]), total])[log.starts[:-1]]
+    gap = np.where(rows > first, np.diff(log.time, prepend=log.time[:1]), 0) / HOUR
+    numbers = [column for name, column in log.case_attributes.items() if name not in unknown_at_start]
+    numeric = [column[case_of] for column in numbers if isinstance(column, np.ndarray)]
+    clock = [rows - first, gap, np.where(rows > first, gap[rows - 1], 0), (log.time - log.time[first]) / HOUR]
+    clock += [log.time / HOUR % 24, (log.time // (24 * HOUR) + 3) % 7]
+    columns = [*last, frequent if len(frequent) == len(log) else np.full(len(log), -1), *clock, *numeric]
+    return np.concatenate([np.stack(columns, 1).astype(np.float32), total - before[case_of]], 1)
+
+
+def _frequent_codes(codes: NDArray[np.int32], most: int = 250) -> NDArray[np.int64]:
+    """Return codes by frequency, rare ones as -1."""
+    order = np.argsort(-np.bincount(codes[codes >= 0]), kind="stable")[:most]
+    place = np.full(int(codes.max(initial=0)) + 2, -1)
+    place[order] = np.arange(len(order))
+    return place[codes]
+
+
+NEXT_EVENT: dict[str, Callable[[EventLog, Split], NDArray[np.float64]]] = {
+    "majority": majority,
+    **{name: (lambda log, split, order=order: counted(log, split, order, False)) for name, order in ORDERS.items()},
+    "n-gram, online": lambda log, split: counted(log, split, 3, True),
+    "n-gram, 5, online": lambda log, split: counted(log, split, 5, True),
+}

@@ -1,0 +1,137 @@
+"""Event logs on the command line: opened, learned from, and what comes next in their open cases. Knows names only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wmagent.cli.output import AsJson, command, messages, note, show, show_json
+from wmagent.errors import InputError
+
+if TYPE_CHECKING:
+    from wmagent.domain.event_log import EventLog
+
+ENDINGS = (".xes", ".xes.gz", ".csv", ".csv.gz")
+NAMED = ("case", "activity", "time", "resource", "lifecycle", "begun", "delimiter", "encoding")
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column", metavar="ROLE=NAME", help="Of event logs, repeated: case=Ticket, time=Done, delimiter=; …"
+    ),
+]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out unusable rows of event logs, and count them.")]
+
+
+def is_log(path: Path) -> bool:
+    """Return whether a file is an event log: by its ending, Parquet by its columns."""
+    if path.name.lower().endswith(".parquet"):
+        import polars as pl
+
+        return not {"state", "action"} & set(pl.read_parquet_schema(path))
+    return path.name.lower().endswith(ENDINGS)
+
+
+def open_log(
+    path: Path, columns: list[str] | None = None, skip_bad: bool = False, lifecycle: str = "complete"
+) -> tuple[EventLog, Any]:
+    """Return the events of a file and its quality report; InputError says what is wrong with it."""
+    from wmagent.domain.event_log import with_transitions
+    from wmagent.worlds.logs import read_log
+
+    said: dict[str, str] = {}
+    for column in columns or ():
+        role, _, name = column.partition("=")
+        said[role] = name
+        if role not in NAMED or not name:
+            raise InputError(f"--column takes ROLE=NAME with one of {', '.join(NAMED)}, not {role}={name}")
+    reading = read_log(path, skip_bad=skip_bad, **said)  # type: ignore[arg-type]
+    for line in reading.quality.lines():
+        note(line)
+    return with_transitions(reading.log, lifecycle), reading.quality
+
+
+def learn_log(
+    source: Path,
+    out: Path,
+    preset: str,
+    seed: int,
+    columns: list[str] | None,
+    skip_bad: bool,
+    lifecycle: str,
+    as_json: bool,
+) -> None:
+    """Learn a process model from an event log and save it."""
+    from wmagent.events.process_model import ProcessModel
+    from wmagent.events.settings import event_preset
+
+    event_preset(preset)
+    log, quality = open_log(source, columns, skip_bad, lifecycle)
+    with _bar() as progress:
+        model = ProcessModel.learn(log, seed, preset, unknown_at_start=quality.written_back, progress=progress)
+    model.save(out)
+    if as_json:
+        show_json({"model": str(out), "quality": quality.plain(), "card": model.card})
+        return
+    note(f"learned from {len(log):,} events of {len(log.cases):,} cases; saved {out}")
+    note(f"next: wmagent forecast {out} {source}")
+
+
+@command
+def forecast(
+    path: Annotated[Path, typer.Argument(metavar="MODEL", help="Learned from an event log.")],
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="An event log with cases that are still open.")],
+    cases: Annotated[list[str] | None, typer.Option("--case", help="Only these; repeat for several.")] = None,
+    columns: Columns = None,
+    skip_bad: SkipBad = False,
+    lifecycle: Annotated[str, typer.Option(help="As the model was learned.")] = "complete",
+    show_at_most: Annotated[int, typer.Option("--show", min=1, help="How many cases to show.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Say what comes next in the open cases of an event log, and when they end.
+
+    The model goes through the log first and learns from what it shows (without being changed on disk).
+
+    Examples:
+
+        wmagent forecast loans.wm loans.xes.gz
+
+        wmagent forecast loans.wm today.csv --case 4711 --json
+    """
+    from wmagent.events.forecasts import forecasts
+    from wmagent.events.process_model import ProcessModel
+
+    model = ProcessModel.load(path)
+    log, _ = open_log(source, columns, skip_bad, lifecycle)
+    found = forecasts(model, log, cases)
+    if as_json:
+        show_json({"model": str(path), "open": len(found), "cases": [one.plain() for one in found]})
+        return
+    from wmagent.cli.tables import forecasts_view
+
+    show(forecasts_view(found[:show_at_most], len(found)))
+
+
+def _bar() -> Any:
+    """Show one bar while a block runs."""
+    from contextlib import contextmanager
+
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = messages()
+    columns = (TextColumn("learning"), BarColumn(bar_width=30), TimeElapsedColumn(), TextColumn("{task.fields[seen]}"))
+
+    @contextmanager
+    def running() -> Any:
+        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+            task = bar.add_task("learning", total=1.0, seen="")
+
+            def report(done: float, seen: str) -> None:
+                bar.update(task, completed=done, seen=seen)
+                if not console.is_terminal:
+                    note(f"{done:.0%} {seen}")
+
+            yield report
+
+    return running()

@@ -1,0 +1,1 @@
+"""World models of processes, learned from event logs."""

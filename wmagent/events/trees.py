@@ -1,0 +1,84 @@
+"""Boosted trees as a direct head: the next event from the last activities, counts, clock and attributes.
+Knows histories and LightGBM; must not know the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wmagent.events.histories import Histories
+
+LAST = 4  # activities that are told apart by their place
+FLOOR = 1e-5
+
+
+def table(history: Histories, rows: NDArray[np.int64], activities: int) -> NDArray[np.float32]:
+    """Return what trees read of the prefixes that end with `rows`: (n, features); the first LAST + 2 are codes."""
+    first = np.repeat(history.starts[:-1], np.diff(history.starts))[rows]
+    last = [np.where(rows - back >= first, history.activity[rows - back], -1) for back in range(LAST)]
+    who = [history.resource[rows], np.where(rows > first, history.resource[rows - 1], -1)]
+    before = np.where(rows > first, history.gap[rows - 1], 0.0)
+    counts = _counts(history, activities)[rows]
+    parts = [*last, *who, np.log1p(before)]
+    return np.concatenate([np.stack(parts, 1), counts, history.numbers[rows]], 1).astype(np.float32)
+
+
+def _counts(history: Histories, activities: int) -> NDArray[np.float32]:
+    """Return how often every activity happened in the case up to each event."""
+    one = np.zeros((len(history.activity), activities + 2), np.float32)
+    one[np.arange(len(one)), history.activity] = 1
+    total = np.cumsum(one, 0)
+    before = np.vstack([np.zeros((1, activities + 2), np.float32), total])[history.starts[:-1]]
+    return total - np.repeat(before, np.diff(history.starts), axis=0)
+
+
+@dataclass(frozen=True)
+class Trees:
+    """A boosted classifier of codes; `text` is LightGBM's own text format, `classes` the codes it tells apart."""
+
+    text: str
+    classes: NDArray[np.int64]
+    activities: int
+
+    @staticmethod
+    def fit(
+        history: Histories, rows: NDArray[np.int64], wanted: NDArray[np.int64], activities: int, rounds: int, seed: int
+    ) -> Trees:
+        """Learn which code follows the prefixes that end with `rows`; codes too rare to be learned are left out."""
+        import lightgbm
+
+        classes = np.unique(wanted)
+        data = lightgbm.Dataset(
+            table(history, rows, activities),
+            np.searchsorted(classes, wanted),
+            categorical_feature=list(range(LAST + 2)),
+            free_raw_data=True,
+        )
+        settings = {
+            "objective": "multiclass",
+            "num_class": len(classes),
+            "learning_rate": 0.08,
+            "num_leaves": 31,
+            "min_data_in_leaf": 20,
+            "lambda_l2": 1.0,
+            "feature_fraction": 0.7,
+            "bagging_fraction": 0.7,
+            "bagging_freq": 1,
+            "cat_smooth": 20,
+            "seed": seed,
+            "num_threads": 2,
+            "deterministic": True,
+            "verbosity": -1,
+        }
+        return Trees(lightgbm.train(settings, data, rounds).model_to_string(), classes, activities)
+
+    def predict(self, history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return (n, activities + 1) probabilities of the next code."""
+        import lightgbm
+
+        found = np.full((len(rows), self.activities + 1), FLOOR)
+        told = np.asarray(lightgbm.Booster(model_str=self.text).predict(table(history, rows, self.activities)))
+        found[:, self.classes] += told.reshape(len(rows), len(self.classes))
+        return found / found.sum(1, keepdims=True)

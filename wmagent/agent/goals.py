@@ -9,27 +9,27 @@ import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from wmagent.agent.cautions import NOT, denied, is_a_value, left_over, without_objects
 from wmagent.agent.comparisons import comparison, listed, plain_number
 from wmagent.agent.goal_check import check_goal, numeric
 from wmagent.agent.idioms import plain
 from wmagent.agent.limits import Limits, take_limits
+from wmagent.agent.meanings import meaning
 from wmagent.agent.readings import (
-    Reading,
-    Worded,
     beside,
     choose,
     fact_words,
-    in_a_row,
     is_switch,
     known_values,
     nearest,
     positive,
     wanted,
 )
+from wmagent.agent.worded import Reading, Worded
 from wmagent.domain.types import Condition, Goal, Op, Value, canonical
 from wmagent.errors import InputError, unknown
-from wmagent.words.lexicon import BAD, NEGATIONS, NOTHING, STOP, UNFINISHED
-from wmagent.words.phrases import spoken, stem, stem_set, stems, tokens
+from wmagent.words.lexicon import STOP
+from wmagent.words.phrases import spoken, stems
 
 _EXPLICIT = re.compile(r"^(?P<key>[^=<>!:]+?)\s*(?P<op>==|!=|<=|>=|=|<|>|:)\s*(?P<value>[^=<>!:].*)$")
 _SPLIT = re.compile(
@@ -71,8 +71,6 @@ _VAGUE_LIMIT = re.compile(  # what is left of limits after the usable ones were 
 )
 _NEVER_INSIDE = re.compile(r"\b(?:must|may|should|shall|can|will)\s*(?:not|never)\b|\bmustn't\b|\bnever\b", re.I)
 _NOT = re.compile(r"\b(?:not|no longer|isn't|aren't|isnt)\b", re.I)
-_THING = re.compile(r"\b(?:the|a|an|our|my|your|their|his|her|this|that) (?P<noun>[\w'-]+)", re.I)
-_NEGATIONS = stem_set("no not never without")
 _OPS: dict[str, Op] = {"==": "==", "=": "==", ":": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
@@ -184,7 +182,7 @@ def _titled(part: str, model: Worded) -> str:
     try:
         value_of(_key(title, model), rest.strip("'\""), "==", model)
     except InputError:
-        if _speaks(title, model) or _NEGATIONS & set(stems(title)):
+        if _speaks(title, model) or NOT & set(stems(title)):
             return f"{title} {rest}" if _speaks(rest, model) else part
         return part if get_close_matches(title.lower(), map(spoken, model.slots), 1) else rest
     return part
@@ -198,7 +196,7 @@ def _read(clause: str, model: Worded) -> Phrase:
     """Return what one clause means: wanted, or never wanted ("never rejected or withdrawn" forbids both)."""
     if kept := _KEEP_FROM.match(clause):
         never, body = True, f"{kept[1]} {kept[2]}".strip()
-    elif _is_a_value(clause, model):
+    elif is_a_value(clause, model):
         never, body = False, clause
     elif (found := _AT_NO_POINT.search(clause)) and re.search(r"\bat (?:no|any) (?:point|time|moment)", clause, re.I):
         never, body = True, f"{clause[: found.start()]} {found['rest']} {clause[found.end() :]}".strip()
@@ -215,15 +213,25 @@ def _read(clause: str, model: Worded) -> Phrase:
 
 
 def _read_part(clause: str, body: str, never: bool, model: Worded) -> Phrase:
+    try:
+        return _by_rules(clause, body, never, model)
+    except InputError:
+        found = None if _explicit(body) else meaning(body, model, never)
+        if found is None:
+            raise
+        return Phrase(clause, (_condition(found, "=="),), never, found.score)
+
+
+def _by_rules(clause: str, body: str, never: bool, model: Worded) -> Phrase:
     if explicit := _explicit(body):
         condition = _explicit_condition(explicit, model)
         return Phrase(clause, (condition,), never, 1.0)
     compared = comparison(body, model)
     if compared is not None:
         return Phrase(clause, (compared,), never, 1.0)
-    negated = not never and not _is_a_value(body, model) and _NOT.search(body) is not None
+    negated = not never and not is_a_value(body, model) and _NOT.search(body) is not None
     body = _NOT.sub(" ", body).strip() if negated else body
-    body = _without_objects(body, model)
+    body = without_objects(body, model)
     meant, rivals = choose(body, model)
     if not meant and rivals:
         raise InputError(_ambiguous(clause, rivals))
@@ -237,54 +245,12 @@ def _read_part(clause: str, body: str, never: bool, model: Worded) -> Phrase:
         meant = sensible
     if len(meant) == 1 and not never and not negated:
         meant = [*meant, *beside(body, meant[0], model)]
-    if not never and _denied(body, meant):
+    if not never and denied(body, meant):
         raise InputError(f"{clause!r} may deny {meant[0].words()}; say it with 'not' or 'never'")
-    if left := _left_over(body, meant, model):
+    if left := left_over(body, meant, model):
         raise InputError(f"{clause!r} was read as {' and '.join(r.words() for r in meant)}, which leaves out {left!r}")
     op: Op = "!=" if negated else "=="
     return Phrase(clause, tuple(_condition(r, op) for r in meant), never, meant[0].score)
-
-
-def _denied(body: str, meant: list[Reading]) -> bool:
-    """Return whether a phrase that wants something bad or unfinished has a denial in it: "nothing missing"."""
-    values = {part for reading in meant for part in stems(canonical(reading.value))}
-    return bool(values & (BAD | UNFINISHED)) and bool((NEGATIONS | NOTHING) & set(stems(body)) - values)
-
-
-def _left_over(body: str, meant: list[Reading], model: Worded) -> str:
-    """Return a word of a fact that can change which readings by likeness do not account for; empty where there is none,
-    or where a value was said itself."""
-    heard = set(stems(body))
-    if any(set(stems(canonical(r.value))) <= heard for r in meant):
-        return ""
-    used = {part for r in meant for part in (*stems(r.key), *stems(canonical(r.value)))}
-    entered = model.entered()
-    known = fact_words(model, {key for key, _ in entered} or model.slots)
-    return next((word for word in tokens(body) if stem(word) in known - used - STOP), "")
-
-
-def _without_objects(body: str, model: Worded) -> str:
-    """Leave out "the offer" in "accept the offer" where a fact may be both accepted and offered: what has an article is
-    a thing that something is done to."""
-    heard = stems(body)
-    for key in model.slots:
-        said = {stems(canonical(value))[0] for value in known_values(model, key) if len(stems(canonical(value))) == 1}
-        said &= set(heard)
-        things = [found for found in _THING.finditer(body) if set(stems(found["noun"])) & said]
-        if len(said) == 2 and len(things) == 1:
-            return f"{body[: things[0].start()]} {body[things[0].end() :]}".strip()
-    return body
-
-
-def _is_a_value(clause: str, model: Worded) -> bool:
-    """Return whether the negation in a clause belongs to a known value: "not started", "no service"."""
-    heard = stems(clause)
-    for key in model.slots:
-        for value in known_values(model, key):
-            parts = stems(canonical(value))
-            if len(parts) > 1 and parts[0] in _NEGATIONS and in_a_row(parts, heard):
-                return True
-    return False
 
 
 def _condition(reading: Reading, op: Op) -> Condition:

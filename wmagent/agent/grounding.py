@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wmagent.agent.readings import Worded, is_switch, known_values
+from wmagent.agent.readings import is_switch, known_values
+from wmagent.agent.worded import Worded
 from wmagent.domain.types import Facts, Value, canonical
 from wmagent.words.lexicon import BAD, NEGATIONS, NO, STOP, TURNS, UNFINISHED, YES, YET
 from wmagent.words.lexicon import NOTHING as ABSENT

@@ -11,7 +11,8 @@ from typing import Any
 from wmagent.agent.goal_check import check_goal
 from wmagent.agent.goals import Phrase, Understanding, limits_of, partly, understand, value_of
 from wmagent.agent.language import LanguageModel, Message
-from wmagent.agent.readings import Worded, known_values, nearest
+from wmagent.agent.readings import known_values, nearest
+from wmagent.agent.worded import Worded
 from wmagent.domain.types import Condition, Goal, Value, canonical
 from wmagent.errors import InputError, LanguageModelError, shortened
 

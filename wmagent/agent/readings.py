@@ -6,10 +6,9 @@ Knows phrases and facts; must not know goals, limits or clauses.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
-from typing import Protocol
 
+from wmagent.agent.worded import Reading, Worded
 from wmagent.domain.types import Value, canonical
 from wmagent.words.lexicon import (
     BAD,
@@ -33,34 +32,6 @@ from wmagent.words.thesaurus import synonyms
 ACCEPT, MARGIN = 0.6, 0.08
 CLEAR, ALONE = 0.08, 0.68
 SYNONYM = 0.1
-
-
-class Worded(Protocol):
-    """What is needed of a model to read words."""
-
-    @property
-    def slots(self) -> tuple[str, ...]: ...
-
-    def values(self, key: str) -> tuple[Value | None, ...]: ...
-
-    def similarity(self, text: str, candidates: Sequence[str]) -> list[float]: ...
-
-    def fact_sentences(self) -> Mapping[tuple[str, Value], str]: ...
-
-    def entered(self) -> Mapping[tuple[str, Value], Mapping[str, int]]: ...
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One fact that a phrase may mean; `score` in [0, 1], `named` when only the fact's name was said."""
-
-    key: str
-    value: Value
-    score: float
-    named: bool = False
-
-    def words(self) -> str:
-        return f"{self.key} = {canonical(self.value)}"
 
 
 def known_values(model: Worded, key: str) -> list[Value]:
@@ -296,7 +267,7 @@ def _by_name(phrase: str, model: Worded) -> list[Reading]:
 def _by_similarity(phrase: str, model: Worded) -> tuple[list[Reading], list[Reading]]:
     """Read a phrase that shares too few words with any fact by its text similarity alone."""
     sentences = model.fact_sentences()
-    facts = _reachable(sentences, model)
+    facts = reachable(sentences, model)
     if not facts:
         return [], []
     likeness = model.similarity(phrase, [sentences[fact] for fact in facts])
@@ -310,7 +281,7 @@ def _by_similarity(phrase: str, model: Worded) -> tuple[list[Reading], list[Read
     return [], close
 
 
-def _reachable(facts: Iterable[tuple[str, Value]], model: Worded) -> list[tuple[str, Value]]:
+def reachable(facts: Iterable[tuple[str, Value]], model: Worded) -> list[tuple[str, Value]]:
     """Return the facts that a recorded step made true; all where there is no record."""
     entered = model.entered()
     return [fact for fact in facts if not entered or fact in entered]
@@ -340,7 +311,7 @@ def beside(phrase: str, first: Reading, model: Worded) -> list[Reading]:
 def nearest(phrase: str, model: Worded, n: int = 4) -> list[str]:
     """Return the facts most similar to a phrase that could not be read, for the error message."""
     sentences = model.fact_sentences()
-    facts = _reachable(sentences, model)
+    facts = reachable(sentences, model)
     likeness = model.similarity(phrase, [sentences[fact] for fact in facts]) if facts else []
     shared = {(r.key, canonical(r.value)): r.score for r in readings(phrase, model)}
     scored = [

@@ -180,6 +180,10 @@ class ScriptedWorldModel:
         theirs = [trigrams(candidate) for candidate in candidates]
         return [len(mine & other) / math.sqrt(max(len(mine) * len(other), 1)) for other in theirs]
 
+    def meanings(self, phrase: str, facts: Sequence[tuple[str, Value]]) -> list[float] | None:
+        """Return nothing: words are read by rules alone."""
+        return None
+
     def fact_sentences(self) -> dict[tuple[str, Value], str]:
         """Return `key words: value words` for every known fact."""
         return {

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from wmagent.domain.answers import Evidence
-from wmagent.domain.types import Action, Condition, Facts, Transition, Value
+from wmagent.domain.types import Action, Condition, Facts, Transition, Value, canonical
 from wmagent.errors import InputError
 from wmagent.latent.protocols import Latent, Prediction
 from wmagent.model.config import ModelConfig
@@ -65,6 +65,7 @@ class WorldModel:
         self.held_out_nll: Tensor = torch.zeros(0)
         self.card: dict[str, Any] = {}
         self._embed = embed
+        self._phrases: Any = None
         self._active = torch.tensor(vocabulary.active, dtype=torch.long)
         self.dynamic = torch.tensor([vocabulary.active.index(i) for i in vocabulary.dynamic], dtype=torch.long)
         self.dynamic_slots = torch.tensor(vocabulary.dynamic, dtype=torch.long)
@@ -171,6 +172,17 @@ class WorldModel:
         """Return how alike a text is to each candidate: by the text backend's cosine and the thesaurus of workflows."""
         vectors = self.embed([text, *candidates])
         return blended(text, candidates, (vectors[1:] @ vectors[0]).tolist())
+
+    def meanings(self, phrase: str, facts: Sequence[tuple[str, Value]]) -> list[float] | None:
+        """Return P(a phrase means each fact) and, last, P(it means none of them), by a reader that learned how people
+        say facts; None where the text backend has no such reader (only MiniLM has)."""
+        if self.text != "minilm":
+            return None
+        if self._phrases is None:
+            from wmagent.registry import resolve
+
+            self._phrases = resolve("phrases", "minilm")()
+        return self._phrases.read(phrase, [(key, canonical(value)) for key, value in facts])
 
     # --- latents -----------------------------------------------------------------------------------------------
 

@@ -44,10 +44,11 @@ class PhraseReader(nn.Module):
                 else:
                     self.encoder = PeftModel.from_pretrained(base, folder)
                     head = json.loads((folder / "head.json").read_text("utf-8"))
+                scale, none = float(head["scale"]), float(head["none"])
             except (OSError, ValueError, KeyError, RuntimeError) as error:
                 raise CheckpointError(f"{folder}: no phrase reader there ({error})") from error
-        self.scale = nn.Parameter(torch.tensor(float(head["scale"])))
-        self.none = nn.Parameter(torch.tensor(float(head["none"])))
+        self.scale = nn.Parameter(torch.tensor(scale))
+        self.none = nn.Parameter(torch.tensor(none))
         self.eval()
 
     def logits(self, phrases: Sequence[str], facts: Sequence[tuple[str, str]]) -> Tensor:

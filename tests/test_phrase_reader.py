@@ -90,5 +90,5 @@ def test_goals_that_rules_refuse_are_read_where_the_reader_is_sure() -> None:
     ["maybe she should be happy", "see that she is turned down", "nobody gets her money", "the weather should be fine"],
 )
 def test_what_the_reader_is_not_sure_of_is_asked(words: str) -> None:
-    with pytest.raises(InputError, match="cannot express|does not say"):
+    with pytest.raises(InputError, match=r"cannot express|does not say"):
         understand(words, SHOP)

@@ -120,5 +120,6 @@ def _until_end(history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float6
 def _fitted(read: NDArray[np.float32], wanted: NDArray[Any], settings: dict[str, Any], rounds: int, seed: int) -> Any:
     import lightgbm
 
-    data = lightgbm.Dataset(read, wanted.astype(float), categorical_feature=list(range(LAST + 2)))
+    codes = list(range(LAST + 2))
+    data = lightgbm.Dataset(read, wanted.astype(float), categorical_feature=codes, params={"verbosity": -1})
     return lightgbm.train(_TREES | settings | {"seed": seed}, data, rounds)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FLOOR = 1e-6
+MOST_STRETCH = 4.0  # what no stretching can cover must not stretch without end
 
 
 @dataclass
@@ -168,5 +169,6 @@ class AdaptiveWidth:
                 bounds[row] = max(0.0, middle - self.stretch * (middle - low)), middle + self.stretch * (high - middle)
             else:
                 missed = not bounds[row, 0] <= true[row] <= bounds[row, 1]
-                self.stretch *= float(np.exp(self.rate * (missed - (1 - self.coverage))))
+                change = float(np.exp(self.rate * (missed - (1 - self.coverage))))
+                self.stretch = min(max(self.stretch * change, 1 / MOST_STRETCH), MOST_STRETCH)
         return bounds

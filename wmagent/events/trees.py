@@ -15,10 +15,11 @@ FLOOR = 1e-5
 
 
 def table(history: Histories, rows: NDArray[np.int64], activities: int) -> NDArray[np.float32]:
-    """Return what trees read of the prefixes that end with `rows`: (n, features); the first LAST + 2 are codes."""
+    """Return what trees read of the prefixes that end with `rows`: (n, features); the first LAST + 2 are codes, 0 where
+    there was no event yet."""
     first = np.repeat(history.starts[:-1], np.diff(history.starts))[rows]
-    last = [np.where(rows - back >= first, history.activity[rows - back], -1) for back in range(LAST)]
-    who = [history.resource[rows], np.where(rows > first, history.resource[rows - 1], -1)]
+    last = [np.where(rows - back >= first, history.activity[rows - back] + 1, 0) for back in range(LAST)]
+    who = [history.resource[rows] + 1, np.where(rows > first, history.resource[rows - 1] + 1, 0)]
     before = np.where(rows > first, history.gap[rows - 1], 0.0)
     counts = _counts(history, activities)[rows]
     parts = [*last, *who, np.log1p(before)]
@@ -54,7 +55,7 @@ class Trees:
             table(history, rows, activities),
             np.searchsorted(classes, wanted),
             categorical_feature=list(range(LAST + 2)),
-            free_raw_data=True,
+            params={"verbosity": -1},  # LightGBM talks on stdout otherwise
         )
         settings = {
             "objective": "multiclass",

@@ -13,8 +13,8 @@ from wmagent.errors import InputError
 if TYPE_CHECKING:
     from wmagent.domain.event_log import EventLog
 
-ENDINGS = (".xes", ".xes.gz", ".csv", ".csv.gz")
-NAMED = ("case", "activity", "time", "resource", "lifecycle", "begun", "delimiter", "encoding")
+ENDINGS = (".xes", ".csv", ".jsonocel", ".json", ".sqlite")  # also packed
+NAMED = ("case", "activity", "time", "resource", "lifecycle", "begun", "delimiter", "encoding", "object_type")
 Columns = Annotated[
     list[str] | None,
     typer.Option(
@@ -30,7 +30,7 @@ def is_log(path: Path) -> bool:
         import polars as pl
 
         return not {"state", "action"} & set(pl.read_parquet_schema(path))
-    return path.name.lower().endswith(ENDINGS)
+    return path.name.lower().removesuffix(".gz").endswith(ENDINGS)
 
 
 def open_log(

@@ -10,10 +10,13 @@ from pathlib import Path
 from wmagent.errors import InputError
 
 CHUNK = 1 << 20
+LARGE = 1 << 30  # bytes; beyond them a packed file that grows more than MOST_GROWTH times is taken for an attack
+MOST_GROWTH = 400  # event logs grow 10 to 50 times, and gzip cannot do more than about 1,000
 
 
 def chunks(path: Path, progress: Callable[[float], None] | None = None) -> Iterator[bytes]:
-    """Yield a file's bytes, unpacked if it is gzip. InputError where it is missing, empty, or ends too early."""
+    """Yield a file's bytes, unpacked if it is gzip. InputError where it is missing, empty, ends too early,
+    or grows beyond measure."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     size = path.stat().st_size
@@ -23,8 +26,15 @@ def chunks(path: Path, progress: Callable[[float], None] | None = None) -> Itera
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         file = gzip.GzipFile(fileobj=raw) if packed else raw
+        grown = 0
         try:
             while part := file.read(CHUNK):
+                grown += len(part)
+                if packed and grown > max(LARGE, MOST_GROWTH * size):
+                    raise InputError(
+                        f"{path}: {size:,} packed bytes have become more than {grown:,}; no event log is packed so "
+                        "tightly. If it is one, unpack it yourself first"
+                    )
                 if progress:
                     progress(raw.tell() / size)
                 yield part

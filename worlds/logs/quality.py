@@ -12,12 +12,15 @@ import numpy as np
 from wmagent.domain.event_log import HOUR, Categories, EventLog
 from wmagent.worlds.logs.columns import Counted
 
-SILENCE = 0.95
+SILENCE = 0.95  # cases whose last event is nearer to the end of the log than this quantile of gaps may be open
+CHANGED = 0.2  # change of the events per case that is told
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Counts and shares; `written_back` are case attributes whose values look known only after the case began."""
+    """Counts and shares; `written_back` are case attributes whose values look known only after the case began,
+    `lengths` the mean events of the cases that began in the first and in the last fifth of the period (of cases that
+    are not still open; None where a fifth has fewer than ten)."""
 
     cases: int
     events: int
@@ -27,10 +30,12 @@ class Quality:
     last: str
     still_open: int
     one_event: int
+    empty_cases: int
     at_once: float
     disordered: int
     negative: int
     skipped: dict[str, int]
+    lengths: tuple[float, float] | None
     lifecycle: dict[str, int]
     written_back: tuple[str, ...]
     appeared: tuple[str, ...]
@@ -47,20 +52,26 @@ class Quality:
             f"{self.cases:,} cases, {self.events:,} events, {self.activities} activities, {self.resources} resources",
             f"from {self.first} to {self.last}",
         ]
+        early, late = self.lengths or (0.0, 0.0)
         said = [
             (self.still_open, f"{self.still_open:,} cases may still be open; they are not taken as finished"),
             (self.one_event, f"{self.one_event:,} cases have one event"),
+            (self.empty_cases, f"{self.empty_cases:,} cases without any event were left out"),
             (self.at_once > 0.01, f"{self.at_once:.0%} of events have the time of the event before"),
             (self.disordered, f"{self.disordered:,} events were before the one above them; cases were sorted by time"),
             (self.negative, f"{self.negative:,} events end before they begin; they count as instants"),
             (self.written_back, f"known only later, so not used: {', '.join(self.written_back)}"),
             (self.appeared, f"only in the last fifth of the period: {', '.join(self.appeared)}"),
             (self.vanished, f"only in the first fifth of the period: {', '.join(self.vanished)}"),
+            (self._longer(), f"events per case: {early:.1f} in the first fifth of the period, {late:.1f} in the last"),
             (len(self.lifecycle) > 1, f"lifecycle: {', '.join(f'{k} {n:,}' for k, n in self.lifecycle.items())}"),
         ]
         found += [text for is_so, text in said if is_so]
         found += [f"{n:,} rows skipped: {reason}" for reason, n in self.skipped.items()]
         return found + list(self.notes)
+
+    def _longer(self) -> bool:
+        return self.lengths is not None and abs(self.lengths[1] / self.lengths[0] - 1) > CHANGED
 
 
 def quality_of(log: EventLog, counted: Counted) -> Quality:
@@ -94,16 +105,28 @@ def quality_of(log: EventLog, counted: Counted) -> Quality:
         last=_day(end),
         still_open=int((last >= end - silence).sum()),
         one_event=int((lengths == 1).sum()),
+        empty_cases=counted.empty_cases,
         at_once=float((gaps == 0).mean()) if len(gaps) else 0.0,
         disordered=counted.disordered,
         negative=counted.negative,
         skipped=dict(counted.skipped),
+        lengths=_lengths(lengths, log.time[log.starts[:-1]], last >= end - silence, begin, fifth),
         lifecycle=lifecycle,
         written_back=_written_back(log),
         appeared=only(late),
         vanished=only(early),
         notes=tuple(dict.fromkeys(counted.notes)),
     )
+
+
+def _lengths(
+    lengths: np.ndarray, began: np.ndarray, still_open: np.ndarray, begin: int, fifth: float
+) -> tuple[float, float] | None:
+    """Return the mean events of finished cases that began in the first and in the last fifth."""
+    early, late = ~still_open & (began < begin + fifth), ~still_open & (began > begin + 4 * fifth)
+    if early.sum() < 10 or late.sum() < 10:
+        return None
+    return float(lengths[early].mean()), float(lengths[late].mean())
 
 
 def _written_back(log: EventLog) -> tuple[str, ...]:
@@ -163,7 +186,9 @@ def _said_later(log: EventLog, column: Categories) -> bool:
             continue
         hits = n = 0
         for case, (start, end) in enumerate(zip(log.starts[:-1].tolist(), log.starts[1:].tolist(), strict=True)):
-            if column.codes[case] < 0 or n >= 1_000:
+            if n >= 1_000:
+                break
+            if column.codes[case] < 0:
                 continue
             n += 1
             value = column.values[column.codes[case]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,16 @@ import polars as pl
 
 from wmagent.domain.event_log import EventLog
 from wmagent.errors import InputError
-from wmagent.worlds.logs.columns import Counted, assemble, mapping
-from wmagent.worlds.logs.opening import whole
+from wmagent.worlds.logs.columns import TRACE, Counted, assemble, mapping
+from wmagent.worlds.logs.ocel import read_json, read_sqlite
 from wmagent.worlds.logs.quality import Quality, quality_of
+from wmagent.worlds.logs.tabular import from_frame, read_csv, read_parquet
 from wmagent.worlds.logs.xes import read_xes
 
-FORMATS = (".xes", ".xes.gz", ".csv", ".csv.gz", ".parquet")
+XES, CSV, PARQUET = (".xes", ".xes.gz"), (".csv", ".csv.gz"), (".parquet",)
+OCEL_JSON = (".jsonocel", ".jsonocel.gz", ".json", ".json.gz")
+OCEL_SQLITE = (".sqlite", ".sqlite.gz")
+ENDINGS = (*XES, *CSV, *PARQUET, *OCEL_JSON, *OCEL_SQLITE)
 
 
 @dataclass(frozen=True)
@@ -38,16 +41,22 @@ def read_log(
     lifecycle: str | None = None,
     begun: str | None = None,
     delimiter: str | None = None,
-    encoding: str = "utf8",
+    encoding: str | None = None,
     skip_bad: bool = False,
+    object_type: str | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Reading:
-    """Read an event log: .xes, .csv (both also .gz) or .parquet, or a pandas or polars frame shaped as pm4py's.
+    """Read an event log: XES, CSV, OCEL 2.0 as JSON or SQLite (all also .gz), Parquet, or a pandas or polars frame
+    shaped as pm4py's.
 
-    The keyword arguments name columns where they are not found by their usual names. InputError says what is wrong,
-    where, and what to write instead; with `skip_bad` unusable rows are left out and counted in the quality report.
+    The names of columns are needed where they are not the usual ones; `object_type` says which objects of an
+    object-centric log are the cases. InputError says what is wrong, where, and what to write instead; with `skip_bad`
+    unusable rows are left out and counted in the quality report. `progress` is told the share that was read.
+
+    Example: `read_log("tickets.csv", case="Ticket", time="Done", delimiter=";").log`
     """
-    table = _table(source, delimiter, encoding, progress)
+    counted = Counted()
+    table = _table(source, delimiter, encoding, skip_bad, object_type, progress, counted)
     given = {
         "case": case,
         "activity": activity,
@@ -56,56 +65,39 @@ def read_log(
         "lifecycle": lifecycle,
         "begun": begun,
     }
-    if "trace" in table.columns and case is None and "case:concept:name" not in table.columns:
-        given["case"] = "trace"
-    roles, counted = mapping(table.columns, given), Counted()
+    if TRACE in table.columns and case is None and "case:concept:name" not in table.columns:
+        given["case"] = TRACE
+    roles = mapping(table.columns, given)
+    if TRACE in table.columns and (twice := table[TRACE].n_unique() - table[roles["case"]].n_unique()) > 0:
+        counted.note(f"{twice:,} traces have the name of another or none; those of one name were put together")
     log = assemble(table, roles, skip_bad, counted)
     return Reading(log, quality_of(log, counted))
 
 
 def _table(
-    source: str | Path | Any, delimiter: str | None, encoding: str, progress: Callable[[float], None] | None
+    source: str | Path | Any,
+    delimiter: str | None,
+    encoding: str | None,
+    skip_bad: bool,
+    object_type: str | None,
+    progress: Callable[[float], None] | None,
+    counted: Counted,
 ) -> pl.DataFrame:
-    if isinstance(source, pl.DataFrame):
-        return source
     if not isinstance(source, str | Path):
-        if hasattr(source, "columns") and hasattr(source, "to_dict"):
-            return pl.from_pandas(source)
-        raise InputError(f"an event log is a file or a frame, not {type(source).__name__}")
+        return from_frame(source)
     path = Path(source)
     name = path.name.lower()
-    if name.endswith((".xes", ".xes.gz")):
-        return read_xes(path, progress)
-    if name.endswith((".csv", ".csv.gz")):
-        return _csv(path, delimiter, encoding, progress)
-    if name.endswith(".parquet"):
-        if not path.is_file():
-            raise InputError(f"{path}: no such file")
-        try:
-            return pl.read_parquet(path)
-        except pl.exceptions.PolarsError as error:
-            raise InputError(f"{path}: no Parquet file ({error})") from error
-    raise InputError(f"{path}: unknown kind of log; known: {', '.join(FORMATS)}")
-
-
-def _csv(path: Path, delimiter: str | None, encoding: str, progress: Callable[[float], None] | None) -> pl.DataFrame:
-    raw = whole(path, progress)
-    try:
-        text = raw.decode("utf-8-sig" if encoding == "utf8" else encoding)
-    except (UnicodeDecodeError, LookupError) as error:
-        raise InputError(
-            f'{path}: not in the encoding {encoding} ({error}); give another, such as encoding="cp1252" '
-            "(--column encoding=cp1252)"
-        ) from error
-    first = text.split("\n", 1)[0]
-    used = delimiter or ","
-    others = [mark for mark in (";", "\t", "|") if mark in first]
-    if used not in first and others:
-        raise InputError(
-            f"{path}: the first line has no {used!r} but {others[0]!r}; give delimiter={others[0]!r} "
-            f"(--column delimiter={others[0]!r}). The line: {first[:200]!r}"
-        )
-    try:
-        return pl.read_csv(io.BytesIO(text.encode()), separator=used, infer_schema=False, quote_char='"')
-    except pl.exceptions.PolarsError as error:
-        raise InputError(f"{path}: no CSV file that can be read ({error}); is the delimiter {used!r} right?") from error
+    if name.endswith(OCEL_JSON):
+        return read_json(path, object_type, skip_bad, counted, progress)
+    if name.endswith(OCEL_SQLITE):
+        return read_sqlite(path, object_type, skip_bad, counted, progress)
+    if object_type is not None:
+        raise InputError(f"{path}: only object-centric logs (OCEL) have object types; leave object_type out")
+    if name.endswith(XES):
+        table, counted.empty_cases = read_xes(path, progress)
+        return table
+    if name.endswith(CSV):
+        return read_csv(path, delimiter, encoding, progress)
+    if name.endswith(PARQUET):
+        return read_parquet(path)
+    raise InputError(f"{path}: unknown kind of log; known: {', '.join(ENDINGS)}")

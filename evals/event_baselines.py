@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wmagent.domain.event_log import HOUR, EventLog
-from wmagent.evals.event_split import Split, case_rows, following, remaining_days, silence
+from wmagent.domain.event_log import HOUR, EventLog, cases_of, rows_of
+from wmagent.evals.event_split import Split, following, remaining_days
 from wmagent.events.counts import Counts
 
 LAST, FLOOR = 4, 1e-5
@@ -18,35 +18,31 @@ ORDERS = {"Markov": 1, "n-gram": 3, "n-gram, 5": 5}
 
 def majority(log: EventLog, split: Split) -> NDArray[np.float64]:
     """Return (n, activities + 1): how often what follows in training."""
-    wanted = following(log)[case_rows(log, split.pool)]
+    wanted = following(log)[rows_of(log.starts, split.pool)]
     share = np.bincount(wanted, minlength=len(log.activity.values) + 1) / len(wanted)
     return np.tile(share, (len(split.asked), 1))
 
 
 def counted(log: EventLog, split: Split, order: int, online: bool) -> NDArray[np.float64]:
     """Return what an interpolated Witten-Bell n-gram says; `online` counts go on growing with every event that is
-    revealed before a prediction is made, an end when the case has been silent for the SILENCE quantile of gaps."""
+    revealed before a prediction is made, an end when the case has been silent for the log's usual silence."""
     counts = Counts(order, len(log.activity.values) + 1)
     wanted, codes = following(log), log.activity.codes.tolist()
     first = np.repeat(log.starts[:-1], np.diff(log.starts))
 
     def past(row: int) -> list[int]:
-        return (
-            codes[max(first[row], row + 1 - order) : row + 1]
-            if row + 1 - order > first[row]
-            else codes[first[row] : row + 1]
-        )
+        return codes[max(first[row], row + 1 - order) : row + 1]
 
-    for row in case_rows(log, split.pool).tolist():
+    for row in rows_of(log.starts, split.pool).tolist():
         counts.add(past(row), int(wanted[row]))
     found = np.empty((len(split.asked), len(log.activity.values) + 1))
     if not online:
         for place, row in enumerate(split.asked.rows.tolist()):
             found[place] = counts.probabilities(past(row))
         return found
-    rows = case_rows(log, split.others)
+    rows = rows_of(log.starts, split.others)
     ends = wanted[rows] == len(log.activity.values)
-    known_at = np.where(ends, log.time[rows] + silence(log), np.append(log.time[1:], 0)[rows])
+    known_at = np.where(ends, log.time[rows] + log.silence(), np.append(log.time[1:], 0)[rows])
     moments = np.concatenate([log.time[split.asked.rows], known_at])
     kinds = np.repeat([0, 1], [len(split.asked), len(rows)])
     for moment in np.lexsort((kinds, moments)).tolist():
@@ -65,13 +61,13 @@ class Boosted:
     def __init__(self, log: EventLog, split: Split, seed: int, unknown_at_start: tuple[str, ...] = ()) -> None:
         self.log, self.split, self.seed = log, split, seed
         self.table = _table(log, unknown_at_start)
-        self.rows = case_rows(log, split.pool)
+        self.rows = rows_of(log.starts, split.pool)
 
     def events(self) -> NDArray[np.float64]:
         """Return (n, activities + 1) probabilities of the next event."""
         wanted = following(self.log)[self.rows]
         known = wanted < len(self.log.activity.values)
-        known |= self.split.over[_case_of(self.log)[self.rows]]
+        known |= self.split.over[cases_of(self.log.starts)[self.rows]]
         model = self._fitted(self.rows[known], wanted[known])
         found = np.full((len(self.split.asked), len(self.log.activity.values) + 1), FLOOR)
         found[:, model.classes_] += model.predict_proba(self.table[self.split.asked.rows])
@@ -85,7 +81,7 @@ class Boosted:
         """Return the median days that remain (n,) and an 80 % interval (n, 2)."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
-        rows = self.rows[self.split.over[_case_of(self.log)[self.rows]]]
+        rows = self.rows[self.split.over[cases_of(self.log.starts)[self.rows]]]
         days, said = remaining_days(self.log, rows), []
         for level in (0.5, 0.1, 0.9):
             model = HistGradientBoostingRegressor(loss="quantile", quantile=level, **self._settings(100))
@@ -105,12 +101,8 @@ class Boosted:
 _CODES = list(range(LAST + 1))
 
 
-def _case_of(log: EventLog) -> NDArray[np.int64]:
-    return np.repeat(np.arange(len(log.cases)), np.diff(log.starts))
-
-
 def _table(log: EventLog, unknown_at_start: tuple[str, ...]) -> NDArray[np.float32]:
-    case_of = _case_of(log)
+    case_of = cases_of(log.starts)
     first, rows = log.starts[:-1][case_of], np.arange(len(log))
     codes = log.activity.codes
     last = [np.where(rows - back >= first, codes[rows - back], -1) for back in range(LAST)]

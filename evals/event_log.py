@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wmagent.domain.event_log import EventLog
+from wmagent.domain.event_log import EventLog, rows_of
 from wmagent.errors import InputError
 from wmagent.evals.event_baselines import NEXT_EVENT, Boosted
-from wmagent.evals.event_metrics import accuracy, auc, ece, likelihood, macro_f1, over_cases
-from wmagent.evals.event_split import Split, case_rows, remaining_days, strict_split
+from wmagent.evals.event_metrics import accuracy, likelihood, macro_f1, over_cases
+from wmagent.evals.event_split import Split, remaining_days, strict_split
 from wmagent.evals.measure import versions
+from wmagent.evals.metrics import auroc, brier, ece
 
 log_ = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ NOTES = (
 
 @dataclass(frozen=True)
 class Options:
-    """What is evaluated: `outcome` is an activity, `preset` the size of ours, `trees` = no boosted floor for a try."""
+    """What is evaluated: `outcome` is an activity, `preset` the size of ours; without `floors` ours alone."""
 
     outcome: str | None = None
     preset: str = "small"
@@ -64,7 +65,7 @@ def run(
         seed,
         options.preset,
         unknown_at_start=unknown_at_start,
-        progress=lambda _, seen: say(seen),
+        progress=lambda step: say(f"held-out {step.metrics['held-out']:.3f}"),
     )
     learned = time.perf_counter() - began
     history = model.read(log)
@@ -75,8 +76,8 @@ def run(
     ours = _spread(followed.events, codes, len(log.activity.values))
     scored = {OURS: _scores(ours, split, seed), "wmagent, network alone": _scores(network, split, seed)}
     say(f"{OURS}: {scored[OURS]}")
-    boosted = Boosted(log, split, seed, unknown_at_start)
-    if options.floors:
+    boosted = Boosted(log, split, seed, unknown_at_start) if options.floors else None
+    if boosted is not None:
         for name, floor in NEXT_EVENT.items():
             scored[name] = _scores(floor(log, split), split, seed)
             say(f"{name}: {scored[name]}")
@@ -100,10 +101,10 @@ def run(
             "size": float(followed.sets.sum(1).mean()),
         },
         "weights": [round(weight, 3) for weight in followed.weights.tolist()],
-        "remaining": _remaining(model, log, split, boosted if options.floors else None, seed, say),
+        "remaining": _remaining(model, log, history, split, boosted, seed, say),
     }
     if options.outcome is not None:
-        found["outcome"] = _outcome(model, log, split, boosted if options.floors else None, options.outcome, seed, say)
+        found["outcome"] = _outcome(model, log, history, split, boosted, options.outcome, seed, say)
     return found | {"seconds": round(time.perf_counter() - began, 1), "notes": list(NOTES), "versions": versions()}
 
 
@@ -116,7 +117,7 @@ def _scores(probs: NDArray[np.float64], split: Split, seed: int) -> dict[str, An
         "macro_f1": macro_f1(probs, wanted),
         "nll": float(lost.mean()),
         "nll_interval": over_cases(lost, cases, seed),
-        "ece": ece(probs.max(1), hits),
+        "ece": ece(probs.max(1).tolist(), hits.tolist()),
     }
 
 
@@ -134,12 +135,17 @@ def _spread(probs: NDArray[np.float64], codes: NDArray[np.int64], activities: in
 
 
 def _remaining(
-    model: Any, log: EventLog, split: Split, boosted: Boosted | None, seed: int, say: Callable[[str], None]
+    model: Any,
+    log: EventLog,
+    history: Any,
+    split: Split,
+    boosted: Boosted | None,
+    seed: int,
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
     from wmagent.events.heads import RemainingHead
     from wmagent.events.online import AdaptiveWidth
 
-    history = model.read(log)
     head = RemainingHead(model).fit(history, split.pool, np.ones(len(log.cases), bool))
     known = split.over[split.asked.cases]
     rows, cases = split.asked.rows[known], split.asked.cases[known]
@@ -160,7 +166,7 @@ def _remaining(
 
 
 def _by_last_activity(log: EventLog, split: Split, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    train = case_rows(log, split.pool)
+    train = rows_of(log.starts, split.pool)
     days, codes = remaining_days(log, train), log.activity.codes
     every = np.quantile(days, [0.1, 0.5, 0.9])
     table = np.stack(
@@ -192,6 +198,7 @@ def _interval_scores(
 def _outcome(
     model: Any,
     log: EventLog,
+    history: Any,
     split: Split,
     boosted: Boosted | None,
     activity: str,
@@ -200,7 +207,6 @@ def _outcome(
 ) -> dict[str, Any]:
     from wmagent.events.heads import OutcomeHead, undecided
 
-    history = model.read(log)
     head = OutcomeHead(model, activity).fit(history, split.pool, np.ones(len(log.cases), bool))
     rows, hit = undecided(history, split.others, head.code, split.over)
     late = log.time[rows] >= split.since
@@ -213,10 +219,10 @@ def _outcome(
     found: dict[str, Any] = {"activity": activity, "asked": len(rows), "share": float(hit.mean())}
     for name, probs in said.items():
         found[name] = {
-            "auc": auc(probs, hit),
-            "brier": float(((probs - hit) ** 2).mean()),
+            "auc": auroc(probs[~hit].tolist(), probs[hit].tolist()),
+            "brier": brier(probs.tolist(), hit.tolist()),
             "brier_interval": over_cases((probs - hit) ** 2, cases, seed),
-            "ece": ece(probs, hit.astype(float)),
+            "ece": ece(probs.tolist(), hit.tolist()),
         }
         say(f"outcome {activity}, {name}: {found[name]}")
     return found

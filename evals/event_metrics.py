@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 FLOOR = 1e-6
-BINS = 15
 
 
 def likelihood(probs: NDArray[np.float64], wanted: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -28,21 +27,6 @@ def macro_f1(probs: NDArray[np.float64], wanted: NDArray[np.int64]) -> float:
         hit = int(((said == code) & (wanted == code)).sum())
         scores.append(2 * hit / (int((said == code).sum()) + int((wanted == code).sum())))
     return float(np.mean(scores))
-
-
-def ece(confidence: NDArray[np.float64], hit: NDArray[np.float64], bins: int = BINS) -> float:
-    """Return the expected calibration error over bins of equal width."""
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    parts = [(confidence[place == k].mean() - hit[place == k].mean(), (place == k).mean()) for k in np.unique(place)]
-    return float(sum(abs(gap) * share for gap, share in parts))
-
-
-def auc(scores: NDArray[np.float64], hit: NDArray[np.bool_]) -> float:
-    """Return the area under the ROC curve (ties count half); NaN where one class is missing."""
-    from scipy.stats import rankdata
-
-    n, m = int(hit.sum()), int((~hit).sum())
-    return float((rankdata(scores)[hit].sum() - n * (n + 1) / 2) / (n * m)) if n and m else float("nan")
 
 
 def average_precision(scores: NDArray[np.float64], hit: NDArray[np.bool_]) -> float:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wmagent.domain.event_log import HOUR, EventLog
+from wmagent.domain.event_log import HOUR, EventLog, cases_of, rows_of
 
 VALIDATION = 0.2  # of the training cases, the latest to start
-SILENCE = 0.95  # quantile of gaps: an end nearer to the log's end than this is censored
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ class Split:
 def strict_split(log: EventLog, share: float = 0.8) -> Split:
     """Split a log in time (after Weytjens and De Weerdt): since = the `share` quantile of case starts.
 
-    Training cases end before it; cases that end later are asked about, after each of their events from then on. Where a
-    case may not be over, its end is not asked for.
+    Training cases end before it; cases that end later are asked about, after each of their events from then on. An end
+    nearer to the log's end than the log's usual silence is censored: it is not asked for.
     """
     first, last = log.time[log.starts[:-1]], log.time[log.starts[1:] - 1]
     since = int(np.quantile(first, share))
@@ -70,22 +69,14 @@ def random_split(log: EventLog, share: float = 0.8, seed: int = 0) -> Split:
 
 def _split(log: EventLog, pool: NDArray[np.int64], others: NDArray[np.int64], since: int) -> Split:
     last = log.time[log.starts[1:] - 1]
-    over = last < log.time.max() - silence(log)
+    over = last < log.time.max() - log.silence()
     train, validation = np.split(pool, [len(pool) - round(VALIDATION * len(pool))])
-    rows = case_rows(log, others)
-    case_of = np.repeat(np.arange(len(log.cases)), np.diff(log.starts))
+    rows = rows_of(log.starts, others)
+    case_of = cases_of(log.starts)
     wanted = following(log)[rows]
     ends = wanted == len(log.activity.values)
     kept = (log.time[rows] >= since) & (~ends | over[case_of[rows]])
     return Split(train, validation, others, over, since, Asked(rows[kept], wanted[kept], case_of[rows[kept]]))
-
-
-def silence(log: EventLog) -> float:
-    """Return the SILENCE quantile of the gaps within cases, in microseconds."""
-    inside = np.ones(len(log), bool)
-    inside[log.starts[:-1]] = False
-    gaps = np.diff(log.time, prepend=log.time[:1])[inside]
-    return float(np.quantile(gaps, SILENCE)) if len(gaps) else 0.0
 
 
 def following(log: EventLog) -> NDArray[np.int64]:
@@ -95,14 +86,7 @@ def following(log: EventLog) -> NDArray[np.int64]:
     return codes
 
 
-def case_rows(log: EventLog, cases: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the rows of some cases, case after case."""
-    counts = np.diff(log.starts)[cases]
-    first = np.concatenate([[0], np.cumsum(counts)])
-    return np.arange(first[-1]) + np.repeat(log.starts[:-1][cases] - first[:-1], counts)
-
-
 def remaining_days(log: EventLog, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the days from each row to the last event of its case."""
-    case_of = np.repeat(np.arange(len(log.cases)), np.diff(log.starts))
+    case_of = cases_of(log.starts)
     return (log.time[log.starts[1:] - 1][case_of[rows]] - log.time[rows]) / (24 * HOUR)

@@ -12,7 +12,7 @@ import numpy as np
 
 from wmagent.domain.types import Observation, Transition, Value, key_of
 from wmagent.domain.world import Oracle
-from wmagent.evals.metrics import bootstrap
+from wmagent.evals.metrics import auroc, bootstrap
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,3 @@ def flip_scores(model: Any, found: Sequence[Flip], seed: int = 0) -> dict[str, A
         "localised": float(np.mean(named)) if named else None,
         "localised_interval": bootstrap(named, seed=seed),
     }
-
-
-def auroc(negatives: Sequence[float], positives: Sequence[float]) -> float:
-    """Return the chance that a positive scores higher than a negative, ties counting half."""
-    low, high = np.sort(np.asarray(negatives)), np.asarray(positives)
-    below = np.searchsorted(low, high, "left") + np.searchsorted(low, high, "right")
-    return float(below.mean() / (2 * len(low))) if len(low) and len(high) else float("nan")

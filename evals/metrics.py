@@ -144,6 +144,13 @@ def ece(confidence: Sequence[float], correct: Sequence[bool]) -> float:
     return float(_gap(bins[None])[0])
 
 
+def auroc(negatives: Sequence[float], positives: Sequence[float]) -> float:
+    """Return the chance that a positive scores higher than a negative, ties counting half."""
+    low, high = np.sort(np.asarray(negatives)), np.asarray(positives)
+    below = np.searchsorted(low, high, "left") + np.searchsorted(low, high, "right")
+    return float(below.mean() / (2 * len(low))) if len(low) and len(high) else float("nan")
+
+
 def brier(probabilities: Sequence[float], truths: Sequence[float]) -> float:
     """Return the mean squared difference; truths may be outcomes (0 or 1) or exact probabilities."""
     return float(np.mean((np.asarray(probabilities, float) - np.asarray(truths, float)) ** 2))

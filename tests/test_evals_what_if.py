@@ -12,8 +12,9 @@ import wmagent.worlds as worlds
 from wmagent.agent.doubles import ScriptedWorldModel
 from wmagent.domain.types import Action, Condition, Facts, Goal, Transition, key_of
 from wmagent.errors import InputError
-from wmagent.evals.flips import auroc, flip_scores, flips
+from wmagent.evals.flips import flip_scores, flips
 from wmagent.evals.interventions import RARE, Answered, Question, questions, scores
+from wmagent.evals.metrics import auroc
 from wmagent.evals.outcomes import recorded_pairs
 from wmagent.evals.rollouts import courses, exact, imagined, persistence, rollout_scores
 from wmagent.evals.rule_shift import policies, split_rules

@@ -9,8 +9,9 @@ import pytest
 
 from wmagent.domain.event_log import HOUR, Categories, EventLog
 from wmagent.evals.event_baselines import counted
-from wmagent.evals.event_metrics import auc, average_precision, ece, macro_f1, medoid, over_cases, similarity
+from wmagent.evals.event_metrics import average_precision, macro_f1, medoid, over_cases, similarity
 from wmagent.evals.event_split import random_split, strict_split
+from wmagent.evals.metrics import auroc, ece
 from wmagent.events.counts import Counts
 from wmagent.events.online import AdaptiveSets, AdaptiveWidth, LocalMixture, Mixture, TopCalibration
 
@@ -77,8 +78,8 @@ def test_online_counts_learn_what_was_revealed_before_and_nothing_of_the_same_mo
 def test_scores_by_hand() -> None:
     probs = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
     assert macro_f1(probs, np.array([0, 1, 1])) == pytest.approx((2 / 3 + 2 / 3) / 2)
-    assert ece(np.array([0.9, 0.9]), np.array([1.0, 0.0])) == pytest.approx(0.4)
-    assert auc(np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, False, True, True])) == pytest.approx(0.875)
+    assert ece([0.9, 0.9], [True, False]) == pytest.approx(0.4)
+    assert auroc([0.1, 0.4], [0.4, 0.8]) == pytest.approx(0.875)
     assert average_precision(np.array([0.9, 0.8, 0.1]), np.array([True, False, True])) == pytest.approx((1 + 2 / 3) / 2)
     low, high = over_cases(np.array([0.0, 0.0, 1.0, 1.0]), np.array([0, 0, 1, 1]))
     assert (low, high) == (0.0, 1.0)

@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 from tests.event_logs import loans, xes
 from wmagent.cli.app import app
-from wmagent.domain.event_log import EventLog, with_transitions
+from wmagent.domain.event_log import EventLog, rows_of, with_transitions
 from wmagent.errors import CheckpointError, InputError
 from wmagent.events.following import follow
 from wmagent.events.forecasts import forecasts
 from wmagent.events.heads import OutcomeHead, RemainingHead, undecided
 from wmagent.events.histories import Vocabulary, histories
-from wmagent.events.process_model import ProcessModel, rows_of
+from wmagent.events.process_model import ProcessModel
 from wmagent.events.targets import Bins, targets
 from wmagent.worlds.logs import read_log
 
@@ -36,7 +36,7 @@ def model(log: EventLog) -> ProcessModel:
 
 def test_it_has_learned_the_process(model: ProcessModel, log: EventLog) -> None:
     history = model.read(log)
-    rows = rows_of(history, np.arange(300, 400))
+    rows = rows_of(history.starts, np.arange(300, 400))
     followed = follow(model, history, rows, np.arange(300, 400))
     wanted = targets(history, np.ones(400, bool), model.vocabulary.end).next[rows]
     lost = -np.log(followed.events[np.arange(len(rows)), wanted]).mean()
@@ -60,7 +60,7 @@ def test_latents_tell_histories_apart(model: ProcessModel) -> None:
 
 def test_the_predictor_knows_which_event_came(model: ProcessModel, log: EventLog) -> None:
     history = model.read(log)
-    rows = rows_of(history, np.arange(300, 400))
+    rows = rows_of(history.starts, np.arange(300, 400))
     inside = rows[~np.isin(rows, history.starts[1:] - 1)]
     latents, after = (torch.from_numpy(model.latents(history, at)) for at in (inside, inside + 1))
     event = torch.from_numpy(history.activity[inside + 1])
@@ -76,7 +76,7 @@ def test_a_saved_model_says_the_same(model: ProcessModel, log: EventLog, tmp_pat
     model.save(tmp_path / "loans.wm")
     again = ProcessModel.load(tmp_path / "loans.wm")
     history = model.read(log)
-    rows = rows_of(history, np.arange(300, 320))
+    rows = rows_of(history.starts, np.arange(300, 320))
     assert np.array_equal(model.experts(history, rows), again.experts(again.read(log), rows))
     assert again.card == json.loads(json.dumps(model.card))
     (tmp_path / "loans.wm" / "trees.txt").write_text("tree")

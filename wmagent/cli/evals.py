@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from wmagent.cli.logs import Columns, SkipBad, open_log
+from wmagent.cli.logs import Columns, Lifecycle, SkipBad, open_log
 from wmagent.cli.output import AsJson, Seed, command, messages, note, show, show_json
 from wmagent.cli.progress import learning_bar
 from wmagent.errors import MOST_SEED, InputError, unknown
@@ -248,9 +248,7 @@ def language(
 @command
 def log(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="An event log: .xes, .csv (also .gz), .parquet.")],
-    lifecycle: Annotated[
-        str, typer.Option(help="complete: completed events; all: with their transition.")
-    ] = "complete",
+    lifecycle: Lifecycle = "complete",
     outcome: Annotated[
         str | None, typer.Option(metavar="ACTIVITY", help="Also predict whether this still happens in a case.")
     ] = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wmagent.cli.logs import Columns, SkipBad, is_log, learn_log
+from wmagent.cli.logs import Columns, Lifecycle, SkipBad, is_log, learn_log
 from wmagent.cli.output import AsJson, Seed, command, messages, note, show, show_json
 from wmagent.cli.parts import check_place
 from wmagent.cli.progress import learning_bar
@@ -40,9 +40,7 @@ def learn(
     ] = None,
     columns: Columns = None,
     skip_bad: SkipBad = False,
-    lifecycle: Annotated[
-        str, typer.Option(help="Of event logs. complete: completed events; all of them.")
-    ] = "complete",
+    lifecycle: Lifecycle = "complete",
     as_json: AsJson = False,
 ) -> None:
     """Learn a world model from recorded transitions, or from an event log.

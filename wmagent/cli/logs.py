@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wmagent.cli.output import AsJson, command, messages, note, show, show_json
+from wmagent.cli.progress import learning_bar
 from wmagent.errors import InputError
 
 if TYPE_CHECKING:
     from wmagent.domain.event_log import EventLog
 
-ENDINGS = (".xes", ".csv", ".jsonocel", ".json", ".sqlite")  # also packed
 NAMED = ("case", "activity", "time", "resource", "lifecycle", "begun", "delimiter", "encoding", "object_type")
 Columns = Annotated[
     list[str] | None,
     typer.Option(
         "--column", metavar="ROLE=NAME", help="Of event logs, repeated: case=Ticket, time=Done, delimiter=; …"
     ),
+]
+Lifecycle = Annotated[
+    str, typer.Option("--lifecycle", help="Of event logs. complete: completed events; all: with their transition.")
 ]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out unusable rows of event logs, and count them.")]
 
@@ -30,7 +33,9 @@ def is_log(path: Path) -> bool:
         import polars as pl
 
         return not {"state", "action"} & set(pl.read_parquet_schema(path))
-    return path.name.lower().removesuffix(".gz").endswith(ENDINGS)
+    from wmagent.worlds.logs import ENDINGS
+
+    return path.name.lower().endswith(ENDINGS)
 
 
 def open_log(
@@ -68,7 +73,7 @@ def learn_log(
 
     event_preset(preset)
     log, quality = open_log(source, columns, skip_bad, lifecycle)
-    with _bar() as progress:
+    with learning_bar(messages()) as progress:
         model = ProcessModel.learn(log, seed, preset, unknown_at_start=quality.written_back, progress=progress)
     model.save(out)
     if as_json:
@@ -85,7 +90,7 @@ def forecast(
     cases: Annotated[list[str] | None, typer.Option("--case", help="Only these; repeat for several.")] = None,
     columns: Columns = None,
     skip_bad: SkipBad = False,
-    lifecycle: Annotated[str, typer.Option(help="As the model was learned.")] = "complete",
+    lifecycle: Lifecycle = "complete",
     show_at_most: Annotated[int, typer.Option("--show", min=1, help="How many cases to show.")] = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -111,27 +116,3 @@ def forecast(
     from wmagent.cli.tables import forecasts_view
 
     show(forecasts_view(found[:show_at_most], len(found)))
-
-
-def _bar() -> Any:
-    """Show one bar while a block runs."""
-    from contextlib import contextmanager
-
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = messages()
-    columns = (TextColumn("learning"), BarColumn(bar_width=30), TimeElapsedColumn(), TextColumn("{task.fields[seen]}"))
-
-    @contextmanager
-    def running() -> Any:
-        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-            task = bar.add_task("learning", total=1.0, seen="")
-
-            def report(done: float, seen: str) -> None:
-                bar.update(task, completed=done, seen=seen)
-                if not console.is_terminal:
-                    note(f"{done:.0%} {seen}")
-
-            yield report
-
-    return running()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import overload
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from wmagent.errors import InputError
 
 HOUR = 3_600_000_000  # microseconds
+SILENCE = 0.95  # quantile of gaps: a case that has been silent for less may go on
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,20 @@ class EventLog:
         """Return the number of events."""
         return len(self.time)
 
-    def spans(self) -> Iterator[slice]:
-        """Yield the rows of every case."""
-        for first, end in zip(self.starts[:-1].tolist(), self.starts[1:].tolist(), strict=True):
-            yield slice(first, end)
+    def gaps(self) -> NDArray[np.int64]:
+        """Return the microseconds between events that follow one another in a case."""
+        inside = np.ones(len(self), bool)
+        inside[self.starts[:-1]] = False
+        return np.diff(self.time, prepend=self.time[:1])[inside]
+
+    def silence(self) -> float:
+        """Return the microseconds of silence after which a case is taken to be over: the SILENCE quantile of gaps."""
+        gaps = self.gaps()
+        return float(np.quantile(gaps, SILENCE)) if len(gaps) else 0.0
 
     def where(self, kept: NDArray[np.bool_]) -> EventLog:
         """Return the events that are kept, and the cases that still have one."""
-        case_of = np.repeat(np.arange(len(self.cases)), np.diff(self.starts))
+        case_of = cases_of(self.starts)
         left = np.unique(case_of[kept])
         rows = np.flatnonzero(kept)
         starts = np.concatenate(
@@ -65,10 +72,8 @@ class EventLog:
 
     def take(self, cases: NDArray[np.int64]) -> EventLog:
         """Return the log of some cases, given by number, in that order."""
-        counts = np.diff(self.starts)[cases]
-        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        rows = np.arange(starts[-1]) + np.repeat(self.starts[:-1][cases] - starts[:-1], counts)
-        return self._rows(rows, cases, starts)
+        starts = np.concatenate([[0], np.cumsum(np.diff(self.starts)[cases])]).astype(np.int64)
+        return self._rows(rows_of(self.starts, cases), cases, starts)
 
     def _rows(self, rows: NDArray[np.int64], cases: NDArray[np.int64], starts: NDArray[np.int64]) -> EventLog:
         return EventLog(
@@ -82,6 +87,18 @@ class EventLog:
             {name: taken(column, rows) for name, column in self.event_attributes.items()},
             {name: taken(column, cases) for name, column in self.case_attributes.items()},
         )
+
+
+def cases_of(starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of every row's case; `starts` as in EventLog."""
+    return np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+
+
+def rows_of(starts: NDArray[np.int64], cases: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows of some cases, case after case; `starts` as in EventLog."""
+    counts = np.diff(starts)[cases]
+    first = np.concatenate([[0], np.cumsum(counts)])
+    return np.arange(first[-1]) + np.repeat(starts[:-1][cases] - first[:-1], counts)
 
 
 @overload

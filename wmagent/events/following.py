@@ -8,17 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wmagent.domain.event_log import rows_of
 from wmagent.events.counts import Counts
 from wmagent.events.histories import Histories
 from wmagent.events.online import AdaptiveSets, LocalMixture, TopCalibration
-from wmagent.events.process_model import ORDERS, ProcessModel, rows_of
+from wmagent.events.process_model import ORDERS, ProcessModel
 from wmagent.events.targets import targets
 
 
 @dataclass(frozen=True)
 class Followed:
-    """What was said before each asked event was known. `events` (n, activities + 1); `sizes` of its prediction sets and
-    `sets` (n, activities + 1) who is in them."""
+    """What was said before each asked event was known. `events` and who is in the prediction `sets`, both
+    (n, activities + 1); `weights` of the experts at the end."""
 
     events: NDArray[np.float64]
     sets: NDArray[np.bool_]
@@ -32,11 +33,10 @@ class Follower:
         self.model, self.outcomes = model, model.vocabulary.end + 1
         self.counts = [Counts(order, self.outcomes) for order in ORDERS]
         for course, ended, times in model.courses:
-            known = [code if code < self.outcomes else self.outcomes - 1 for code in course]
-            for place in range(len(known) - (not ended)):
-                following = known[place + 1] if place + 1 < len(known) else self.outcomes - 1
+            known = (*course, model.vocabulary.end) if ended else course
+            for place in range(1, len(known)):
                 for counts in self.counts:
-                    counts.add(known[: place + 1], following, times)
+                    counts.add(known[max(0, place - max(ORDERS)) : place], known[place], times)
         few = 0.05
         weights = np.concatenate([model.weights * (1 - few * len(ORDERS)), np.full(len(ORDERS), few)])
         self.mixture = LocalMixture(weights, self.outcomes + 1)
@@ -67,13 +67,13 @@ def follow(
     What is said at a moment is said before anything of that moment is revealed. That a case is over is revealed when
     it has been silent for the model's patience.
     """
-    rows = rows_of(history, cases)
-    experts = np.zeros((len(model.weights), len(rows), model.vocabulary.end + 1))
-    experts[:] = model.experts(history, rows)
+    rows = rows_of(history.starts, cases)
+    experts = model.experts(history, rows)
     wanted = targets(history, np.ones(len(history), bool), model.vocabulary.end)
     known_at = history.hours[rows] + np.where(np.isnan(wanted.gap[rows]), model.patience_hours, wanted.gap[rows])
     follower, first = Follower(model, coverage), np.repeat(history.starts[:-1], np.diff(history.starts))
-    pasts = [history.activity[first[r] : r + 1].tolist() for r in rows.tolist()]
+    begins = np.maximum(first[rows], rows + 1 - max(ORDERS))  # no memory looks further back
+    pasts = [history.activity[begin : row + 1].tolist() for begin, row in zip(begins, rows, strict=True)]
     told: list[NDArray[np.float64]] = [np.empty(0)] * len(rows)
     place_of = {row: place for place, row in enumerate(asked.tolist())}
     said = np.zeros((len(asked), model.vocabulary.end + 1))

@@ -8,15 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from wmagent.domain.event_log import EventLog
 from wmagent.errors import unknown
 from wmagent.events.following import follow
-from wmagent.events.process_model import ProcessModel
+from wmagent.events.process_model import LEVELS, ProcessModel
 
 END = "(end)"
-LEVELS = np.array([0.1, 0.5, 0.9])
 MOST = 5
 
 
@@ -54,10 +52,7 @@ def forecasts(model: ProcessModel, log: EventLog, cases: Sequence[str] | None = 
         return []
     rows = last[asked]
     followed = follow(model, history, rows, np.arange(len(history)))
-    with torch.inference_mode():
-        latents = torch.from_numpy(model.latents(history, rows))
-        probs = model.network.remaining(latents).softmax(-1).numpy()
-    remaining = model.remaining.quantiles(probs, LEVELS)
+    remaining = model.remaining_hours(model.latents(history, rows), LEVELS)
     names = (*model.vocabulary.activities, END)
     found = []
     for place in np.argsort(-history.hours[rows], kind="stable").tolist():

@@ -7,24 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wmagent.errors import InputError
+from wmagent.domain.event_log import cases_of, rows_of
+from wmagent.errors import InputError, unknown
 from wmagent.events.histories import Histories
-from wmagent.events.process_model import ProcessModel, rows_of
-from wmagent.events.trees import LAST, table
+from wmagent.events.process_model import LEVELS, ProcessModel
+from wmagent.events.trees import boosted, table
 
-LEVELS = np.array([0.1, 0.5, 0.9])
-_TREES = {
-    "learning_rate": 0.05,
-    "num_leaves": 31,
-    "min_data_in_leaf": 40,
-    "lambda_l2": 1.0,
-    "feature_fraction": 0.6,
-    "bagging_fraction": 0.7,
-    "bagging_freq": 1,
-    "num_threads": 2,
-    "deterministic": True,
-    "verbosity": -1,
-}
+_TREES = {"learning_rate": 0.05, "min_data_in_leaf": 40, "feature_fraction": 0.6}
 
 
 class OutcomeHead:
@@ -32,8 +21,6 @@ class OutcomeHead:
 
     def __init__(self, model: ProcessModel, activity: str) -> None:
         if activity not in model.vocabulary.activities:
-            from wmagent.errors import unknown
-
             raise unknown("activity", activity, model.vocabulary.activities)
         self.model, self.code = model, model.vocabulary.activities.index(activity)
         self._booster: Any = None
@@ -45,15 +32,13 @@ class OutcomeHead:
         rows, hit = undecided(history, cases, self.code, over)
         if len(np.unique(hit)) < 2:
             raise InputError("the outcome happened in none or all of the cases; there is nothing to tell apart")
-        self._booster = _fitted(self._table(history, rows), hit, {"objective": "binary"}, rounds, self.model.seed)
+        read = with_latents(self.model, history, rows)[0]
+        self._booster = boosted(read, hit, _TREES | {"objective": "binary"}, rounds, self.model.seed)
         return self
 
     def predict(self, history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return P(outcome) (n,) after each row."""
-        return np.asarray(self._booster.predict(self._table(history, rows)))
-
-    def _table(self, history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        return with_latents(self.model, history, rows)
+        return np.asarray(self._booster.predict(with_latents(self.model, history, rows)[0]))
 
 
 class RemainingHead:
@@ -67,26 +52,18 @@ class RemainingHead:
         self, history: Histories, cases: NDArray[np.int64], over: NDArray[np.bool_], rounds: int = 120
     ) -> RemainingHead:
         """Learn from the prefixes of cases that are over."""
-        rows = rows_of(history, cases[over[cases]])
-        hours = _until_end(history, rows)
-        read = with_latents(self.model, history, rows)
-        self._boosters = [
-            _fitted(read, np.log1p(hours), {"objective": "quantile", "alpha": level}, rounds, self.model.seed)
-            for level in LEVELS
-        ]
+        rows = rows_of(history.starts, cases[over[cases]])
+        hours = np.log1p(_until_end(history, rows))
+        read = with_latents(self.model, history, rows)[0]
+        kinds = [_TREES | {"objective": "quantile", "alpha": level} for level in LEVELS]
+        self._boosters = [boosted(read, hours, kind, rounds, self.model.seed) for kind in kinds]
         return self
 
     def predict(self, history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the .1, .5 and .9 quantiles of the hours that remain (n, 3), ascending."""
-        import torch
-
-        read = with_latents(self.model, history, rows)
-        boosted = np.stack([np.expm1(np.maximum(b.predict(read), 0)) for b in self._boosters], 1)
-        with torch.inference_mode():
-            latents = torch.from_numpy(self.model.latents(history, rows))
-            probs = self.model.network.remaining(latents).softmax(-1).numpy()
-        told = self.model.remaining.quantiles(probs, LEVELS)
-        return np.sort((boosted + told) / 2, 1)
+        read, latents = with_latents(self.model, history, rows)
+        trees = np.stack([np.expm1(np.maximum(booster.predict(read), 0)) for booster in self._boosters], 1)
+        return np.sort((trees + self.model.remaining_hours(latents, LEVELS)) / 2, 1)
 
 
 def undecided(
@@ -107,19 +84,14 @@ def undecided(
     return np.concatenate(rows), np.concatenate(hits)
 
 
-def with_latents(model: ProcessModel, history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return what trees read, with the latent beside it."""
-    return np.concatenate([table(history, rows, len(model.vocabulary.activities)), model.latents(history, rows)], 1)
+def with_latents(
+    model: ProcessModel, history: Histories, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return what trees read with the latents beside it, and the latents."""
+    latents = model.latents(history, rows)
+    return np.concatenate([table(history, rows, len(model.vocabulary.activities)), latents], 1), latents
 
 
 def _until_end(history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    case_of = np.repeat(np.arange(len(history)), np.diff(history.starts))
+    case_of = cases_of(history.starts)
     return history.hours[history.starts[1:] - 1][case_of[rows]] - history.hours[rows]
-
-
-def _fitted(read: NDArray[np.float32], wanted: NDArray[Any], settings: dict[str, Any], rounds: int, seed: int) -> Any:
-    import lightgbm
-
-    codes = list(range(LAST + 2))
-    data = lightgbm.Dataset(read, wanted.astype(float), categorical_feature=codes, params={"verbosity": -1})
-    return lightgbm.train(_TREES | settings | {"seed": seed}, data, rounds)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from wmagent.domain.event_log import HOUR, Categories, Column, EventLog
+from wmagent.domain.event_log import HOUR, Categories, Column, EventLog, cases_of
 
 RESOURCES = 60  # the most frequent are told apart
 MOST_VALUES = 40  # of a text attribute; the most frequent are told apart
@@ -57,9 +57,9 @@ class Vocabulary(BaseModel):
             activities=_frequent(log.activity, len(log.activity.values)),
             resources=_frequent(log.resource, RESOURCES) if log.resource is not None else (),
             numbers=_numbers(log.event_attributes),
-            texts=_texts(log.event_attributes, len(log)),
+            texts=_texts(log.event_attributes),
             case_numbers=_numbers(case),
-            case_texts=_texts(case, len(log.cases)),
+            case_texts=_texts(case),
         )
 
 
@@ -94,7 +94,7 @@ def histories(log: EventLog, vocabulary: Vocabulary) -> Histories:
     gap = np.where(position > 0, np.diff(log.time, prepend=log.time[:1]), 0) / HOUR
     gap = np.maximum(gap, 0.0)
     hours = log.time / HOUR
-    case_of = np.repeat(np.arange(len(log.cases)), np.diff(starts))
+    case_of = cases_of(starts)
     columns = _clock(log.time, gap, hours - hours[first], position)
     for name, scale in vocabulary.numbers.items():
         columns += _scaled(_carried(_number(log.event_attributes.get(name), len(log)), first, position), scale)
@@ -175,25 +175,25 @@ def _frequent(column: Categories, most: int) -> tuple[str, ...]:
     return tuple(column.values[i] for i in np.argsort(-counts, kind="stable")[:most].tolist() if counts[i])
 
 
-def _numbers(attributes: dict[str, Column] | object) -> dict[str, Number]:
+def _numbers(attributes: Mapping[str, Column]) -> dict[str, Number]:
     found = {}
-    for name, column in dict(attributes).items():  # type: ignore[call-overload]
+    for name, column in attributes.items():
         if isinstance(column, Categories):
             continue
         known = column[~np.isnan(column)]
         if len(known) < 2 or known.min() == known.max():
             continue
-        skewed = bool((known.min() >= 0 and known.mean() > 3 * np.median(known) + 1e-9) or known.max() > 1000)
-        told = np.log1p(np.maximum(known, 0)) if skewed and known.min() >= 0 else known
-        log = skewed and bool(known.min() >= 0)
+        skewed = known.mean() > 3 * np.median(known) + 1e-9 or known.max() > 1000
+        log = bool(known.min() >= 0 and skewed)
+        told = np.log1p(known) if log else known
         found[name] = Number(mean=float(told.mean()), std=float(told.std()) or 1.0, log=log)
     return found
 
 
-def _texts(attributes: dict[str, Column] | object, n: int) -> dict[str, tuple[str, ...]]:
+def _texts(attributes: Mapping[str, Column]) -> dict[str, tuple[str, ...]]:
     """Return the text attributes that can say something: neither constant nor nearly all different."""
     found = {}
-    for name, column in dict(attributes).items():  # type: ignore[call-overload]
+    for name, column in attributes.items():
         if not isinstance(column, Categories):
             continue
         values = _frequent(column, MOST_VALUES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -20,12 +20,12 @@ from wmagent.events.network import HistoryNetwork, Read
 from wmagent.events.settings import EventSettings
 from wmagent.events.targets import NOTHING, Bins, Targets
 from wmagent.model.regularizers import sigreg
+from wmagent.model.training import Progress, Report
 
 log = logging.getLogger(__name__)
 
 AVERAGED = 0.98  # decay per step of the weights' moving average
 MOST_ROWS = 768  # per batch, for the losses of latents
-Progress = Callable[[float, str], None]  # share done, what is seen
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def train(
     held: NDArray[np.int64],
     settings: EventSettings,
     seed: int,
-    progress: Progress | None = None,
+    report: Report | None = None,
 ) -> dict[str, float]:
     """Train in place and keep the weights' moving average; returns what was measured on the cases `held`.
 
@@ -101,8 +101,8 @@ def train(
         loss = _epoch(network, teaching, cases, settings, optimizer, rate, rng, generator, average)
         score = evaluate(cast(HistoryNetwork, average.module), teaching, held, settings)
         log.info("epoch %d: loss %.3f, held-out %.4f", epoch, loss, score)
-        if progress:
-            progress((epoch + 1) / settings.epochs, f"held-out {score:.3f}")
+        if report:
+            report(Progress("learning", epoch + 1, settings.epochs, metrics={"held-out": score}))
     network.load_state_dict(average.module.state_dict())
     return {"held_out_nll": score}
 

@@ -24,7 +24,8 @@ class HistoryNetwork(nn.Module):
     """Encodes every prefix of a case as a latent (d), predicts the next event from it, and the next latent from it and
     that event.
 
-    `a` activities; code `a` is the end, `a + 1` an activity that was never learned.
+    `a` activities; code `a` is the end, `a + 1` an activity that was never learned. From latents (…, d), `events` gives
+    logits (…, a + 1) of the next event, and `remaining` logits (…, bins) of the hours until the end.
     """
 
     def __init__(self, activities: int, resources: int, numbers: int, settings: EventSettings) -> None:
@@ -42,9 +43,9 @@ class HistoryNetwork(nn.Module):
         self.outcome = nn.Sequential(nn.Linear(48 + 16, d), nn.GELU())
         self.predictor = nn.GRUCell(d, d)
         self.settle = nn.LayerNorm(d)
-        self.next_event = _head(d, activities + 1, settings.dropout)
+        self.events = _head(d, activities + 1, settings.dropout)
         self.next_gap = _head(d + 48, settings.bins, settings.dropout)
-        self.rest = _head(d, settings.bins, settings.dropout)
+        self.remaining = _head(d, settings.bins, settings.dropout)
 
     def encode(self, read: Read) -> Tensor:
         """Return the latent (b, t, d) of every prefix."""
@@ -59,17 +60,9 @@ class HistoryNetwork(nn.Module):
         told = self.outcome(torch.cat([self.activity(event), self.gap(gap)], -1))
         return self.settle(self.predictor(told, latent))
 
-    def events(self, latent: Tensor) -> Tensor:
-        """Return the logits (…, a + 1) of the next event; the last is the end."""
-        return self.next_event(latent)
-
     def gaps(self, latent: Tensor, event: Tensor) -> Tensor:
         """Return the logits (…, bins) of the hours until the next event, given which it is."""
         return self.next_gap(torch.cat([latent, self.activity(event)], -1))
-
-    def remaining(self, latent: Tensor) -> Tensor:
-        """Return the logits (…, bins) of the hours until the end."""
-        return self.rest(latent)
 
 
 def _head(d: int, out: int, dropout: float) -> nn.Sequential:

@@ -28,10 +28,6 @@ class Mixture:
             weights = (shares / shares.sum(0)).mean(1)
         return Mixture(weights, rate)
 
-    def mix(self, experts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the mixture (…, c) of experts (e, …, c)."""
-        return np.tensordot(self.weights, experts, 1)
-
     def reveal(self, likelihoods: NDArray[np.float64]) -> None:
         """Follow what the experts (e,) had given to an event that is now known."""
         shares = self.weights * np.maximum(likelihoods, FLOOR)

@@ -3,7 +3,7 @@ Knows columns, its network and its memories; must not know files of logs."""
 
 from __future__ import annotations
 
-import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,23 +12,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wmagent.domain.event_log import HOUR, EventLog
+from wmagent.domain.event_log import HOUR, EventLog, rows_of
 from wmagent.errors import InputError, checked_seed
 from wmagent.events.histories import Histories, Vocabulary, histories
-from wmagent.events.learning import Progress, Teaching, batches, refresh, train
+from wmagent.events.learning import Teaching, batches, refresh, train
 from wmagent.events.network import HistoryNetwork
 from wmagent.events.online import Mixture
 from wmagent.events.settings import EventSettings, event_preset
 from wmagent.events.targets import Bins, targets
 from wmagent.events.trees import Trees
 from wmagent.model.regularizers import collapse_meters
-
-log_ = logging.getLogger(__name__)
+from wmagent.model.training import Report
 
 HELD_OUT = 0.2  # of the cases, the latest to start: for patience, weights and calibration
+METERED = 500  # held-out cases whose latents are measured for collapse
 STEPS = 24  # batches per epoch at least, where the log is large enough
+LEVELS = np.array([0.1, 0.5, 0.9])  # of the remaining hours: a median and its 80 % interval
 ORDERS = (3, 5)  # of the n-gram memories
-STILL_OPEN = 0.95  # quantile of gaps: a case that has been silent for less may go on
 
 
 @dataclass
@@ -55,7 +55,7 @@ class ProcessModel:
         preset: str = "small",
         settings: EventSettings | None = None,
         unknown_at_start: Sequence[str] = (),
-        progress: Progress | None = None,
+        progress: Report | None = None,
     ) -> ProcessModel:
         """Learn from all cases of a log; case attributes in `unknown_at_start` are not used, because a log says of them
         what was only known later. InputError where there is too little to learn from."""
@@ -65,14 +65,14 @@ class ProcessModel:
         if len(log.cases) < 10:
             raise InputError(f"the log has {len(log.cases)} cases; at least 10 are needed to learn from")
         first, last = log.time[log.starts[:-1]], log.time[log.starts[1:] - 1]
-        silence = patience_of(log)
-        ended = last < log.time.max() - silence * HOUR
+        silence = log.silence()
+        ended = last < log.time.max() - silence
         order = np.argsort(first, kind="stable")
         kept, held = np.split(order, [len(order) - max(1, int(HELD_OUT * len(order)))])
         vocabulary = Vocabulary.of(log, unknown_at_start)
         history = histories(log, vocabulary)
         wanted = targets(history, ended, vocabulary.end)
-        rows = rows_of(history, kept)
+        rows = rows_of(log.starts, kept)
         gaps, rest = (
             Bins.of(hours[rows][~np.isnan(hours[rows])], settings.bins) for hours in (wanted.gap, wanted.remaining)
         )
@@ -83,25 +83,21 @@ class ProcessModel:
         card |= train(network, teaching, kept, held, settings, seed, progress)
         told = rows[wanted.next[rows] >= 0]
         trees = _trees(history, told, wanted.next[told], vocabulary, settings, seed)
-        held_rows = rows_of(history, held)
-        held_rows = held_rows[wanted.next[held_rows] >= 0]
-        experts = [latents_and_events(network, history, held, settings)[1]]
-        experts += [trees.predict(history, held_rows)] if trees else []
-        given = np.stack([e[held_rows] if len(e) == len(history.activity) else e for e in experts])
-        hits = given[:, np.arange(len(held_rows)), wanted.next[held_rows]]
-        weights = Mixture.fitted(hits).weights
-        latents = latents_and_events(network, history, held[:500], settings)[0][rows_of(history, held[:500])]
-        card["latents"] = collapse_meters(torch.from_numpy(latents))
+        latents, events = latents_and_events(network, history, held, settings)
+        card["latents"] = collapse_meters(torch.from_numpy(latents[rows_of(log.starts, held[:METERED])]))
+        asked = rows_of(log.starts, held)
+        asked = asked[wanted.next[asked] >= 0]
+        given = [events[asked], *([trees.predict(history, asked)] if trees else [])]
+        weights = Mixture.fitted(np.stack(given)[:, np.arange(len(asked)), wanted.next[asked]]).weights
         if settings.refresh:
             refresh(network, teaching, order, settings, seed)
             every = np.flatnonzero(wanted.next >= 0)
             trees = _trees(history, every, wanted.next[every], vocabulary, settings, seed)
-        courses: dict[tuple[tuple[int, ...], bool], int] = {}
-        for case, (start, end) in enumerate(zip(log.starts[:-1].tolist(), log.starts[1:].tolist(), strict=True)):
-            course = tuple(history.activity[start:end].tolist()), bool(ended[case])
-            courses[course] = courses.get(course, 0) + 1
+        spans = np.split(history.activity, log.starts[1:-1])
+        courses = Counter((tuple(codes.tolist()), done) for codes, done in zip(spans, ended.tolist(), strict=True))
         memory = tuple((codes, done, n) for (codes, done), n in courses.items())
-        return ProcessModel(vocabulary, settings, network, gaps, rest, trees, weights, silence, memory, card, seed)
+        patience = silence / HOUR
+        return ProcessModel(vocabulary, settings, network, gaps, rest, trees, weights, patience, memory, card, seed)
 
     def read(self, log: EventLog) -> Histories:
         """Return a log as this model reads it."""
@@ -109,17 +105,24 @@ class ProcessModel:
 
     def experts(self, history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return (experts, n, activities + 1) probabilities of the event after each row: network, then trees."""
-        cases = np.unique(np.searchsorted(history.starts, rows, side="right") - 1)
-        _, events = latents_and_events(self.network, history, cases, self.settings)
-        found = [events[rows]]
+        found = [self._told(history, rows)[1][rows]]
         if self.trees is not None:
             found.append(self.trees.predict(history, rows))
         return np.stack(found)
 
     def latents(self, history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the latents (n, d) of the prefixes that end with `rows`."""
+        return self._told(history, rows)[0][rows]
+
+    def _told(self, history: Histories, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         cases = np.unique(np.searchsorted(history.starts, rows, side="right") - 1)
-        return latents_and_events(self.network, history, cases, self.settings)[0][rows]
+        return latents_and_events(self.network, history, cases, self.settings)
+
+    def remaining_hours(self, latents: NDArray[np.float32], levels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return quantiles (n, levels) of the hours until the end, as the network tells them from latents (n, d)."""
+        with torch.inference_mode():
+            probs = self.network.remaining(torch.from_numpy(latents)).softmax(-1).numpy()
+        return self.remaining.quantiles(probs, levels)
 
     def save(self, path: str | Path) -> None:
         """Save as a folder of safetensors, JSON and the trees' text."""
@@ -133,21 +136,6 @@ class ProcessModel:
         from wmagent.events.checkpoint import load
 
         return load(Path(path))
-
-
-def patience_of(log: EventLog) -> float:
-    """Return the hours of silence after which a case is taken to be over: the STILL_OPEN quantile of gaps."""
-    inside = np.ones(len(log), bool)
-    inside[log.starts[:-1]] = False
-    gaps = np.diff(log.time, prepend=log.time[:1])[inside]
-    return float(np.quantile(gaps, STILL_OPEN)) / HOUR if len(gaps) else 0.0
-
-
-def rows_of(history: Histories, cases: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the rows of some cases."""
-    counts = np.diff(history.starts)[cases]
-    first = np.concatenate([[0], np.cumsum(counts)])
-    return np.arange(first[-1]) + np.repeat(history.starts[:-1][cases] - first[:-1], counts)
 
 
 def latents_and_events(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wmagent.domain.event_log import cases_of
 from wmagent.events.histories import Histories
 
 NOTHING = -100  # no target: censored
@@ -67,6 +68,6 @@ def targets(history: Histories, ended: NDArray[np.bool_], end: int) -> Targets:
     following[last] = np.where(ended, end, NOTHING)
     gap = np.append(history.gap[1:], 0.0)
     gap[last] = np.nan
-    case_of = np.repeat(np.arange(len(history)), np.diff(history.starts))
+    case_of = cases_of(history.starts)
     remaining = history.hours[last][case_of] - history.hours
     return Targets(following, gap, np.where(ended[case_of], remaining, np.nan))

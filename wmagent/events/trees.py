@@ -3,7 +3,9 @@ Knows histories and LightGBM; must not know the network."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +37,27 @@ def _counts(history: Histories, activities: int) -> NDArray[np.float32]:
     return total - np.repeat(before, np.diff(history.starts), axis=0)
 
 
+def boosted(
+    read: NDArray[np.float32], wanted: NDArray[Any], settings: Mapping[str, object], rounds: int, seed: int
+) -> Any:
+    """Return a LightGBM booster of what trees read (n, features), whose first LAST + 2 columns are codes."""
+    import lightgbm
+
+    common = {
+        "num_leaves": 31,
+        "lambda_l2": 1.0,
+        "bagging_fraction": 0.7,
+        "bagging_freq": 1,
+        "num_threads": 2,
+        "deterministic": True,
+        "seed": seed,
+        "verbosity": -1,  # it talks on stdout otherwise
+    }
+    codes = list(range(LAST + 2))
+    data = lightgbm.Dataset(read, wanted.astype(float), categorical_feature=codes, params={"verbosity": -1})
+    return lightgbm.train(common | dict(settings), data, rounds)
+
+
 @dataclass(frozen=True)
 class Trees:
     """A boosted classifier of codes; `text` is LightGBM's own text format, `classes` the codes it tells apart."""
@@ -48,32 +71,18 @@ class Trees:
         history: Histories, rows: NDArray[np.int64], wanted: NDArray[np.int64], activities: int, rounds: int, seed: int
     ) -> Trees:
         """Learn which code follows the prefixes that end with `rows`; codes too rare to be learned are left out."""
-        import lightgbm
-
         classes = np.unique(wanted)
-        data = lightgbm.Dataset(
-            table(history, rows, activities),
-            np.searchsorted(classes, wanted),
-            categorical_feature=list(range(LAST + 2)),
-            params={"verbosity": -1},  # LightGBM talks on stdout otherwise
-        )
         settings = {
             "objective": "multiclass",
             "num_class": len(classes),
             "learning_rate": 0.08,
-            "num_leaves": 31,
             "min_data_in_leaf": 20,
-            "lambda_l2": 1.0,
             "feature_fraction": 0.7,
-            "bagging_fraction": 0.7,
-            "bagging_freq": 1,
             "cat_smooth": 20,
-            "seed": seed,
-            "num_threads": 2,
-            "deterministic": True,
-            "verbosity": -1,
         }
-        return Trees(lightgbm.train(settings, data, rounds).model_to_string(), classes, activities)
+        read = table(history, rows, activities)
+        booster = boosted(read, np.searchsorted(classes, wanted), settings, rounds, seed)
+        return Trees(booster.model_to_string(), classes, activities)
 
     def predict(self, history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return (n, activities + 1) probabilities of the next code."""

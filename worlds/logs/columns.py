@@ -50,7 +50,7 @@ class Counted:
             self.notes.append(text)
 
 
-def mapping(columns: Sequence[str], given: Mapping[str, str | None]) -> dict[str, str]:
+def mapping(columns: Sequence[str], **given: str | None) -> dict[str, str]:
     """Return role -> column: as given, else by usual names. InputError that lists the columns and what to write."""
     lower = {name.lower().replace("_", " "): name for name in reversed(columns) if name not in given.values()}
     found: dict[str, str] = {}

@@ -12,7 +12,6 @@ import numpy as np
 from wmagent.domain.event_log import HOUR, Categories, EventLog
 from wmagent.worlds.logs.columns import Counted
 
-SILENCE = 0.95  # cases whose last event is nearer to the end of the log than this quantile of gaps may be open
 CHANGED = 0.2  # change of the events per case that is told
 
 
@@ -77,12 +76,10 @@ class Quality:
 def quality_of(log: EventLog, counted: Counted) -> Quality:
     """Return the quality report of a log."""
     lengths = np.diff(log.starts)
-    inside = np.ones(len(log), bool)
-    inside[log.starts[:-1]] = False
-    gaps = np.diff(log.time, prepend=log.time[:1])[inside]
+    gaps = log.gaps()
     last = log.time[log.starts[1:] - 1]
-    silence = np.quantile(gaps, SILENCE) if len(gaps) else 0
     begin, end = int(log.time.min()), int(log.time.max())
+    still_open = last >= end - log.silence()
     fifth = (end - begin) / 5
     early, late = log.time < begin + fifth, log.time > end - fifth
     names = log.activity.values
@@ -103,14 +100,14 @@ def quality_of(log: EventLog, counted: Counted) -> Quality:
         resources=0 if log.resource is None else len(log.resource.values),
         first=_day(begin),
         last=_day(end),
-        still_open=int((last >= end - silence).sum()),
+        still_open=int(still_open.sum()),
         one_event=int((lengths == 1).sum()),
         empty_cases=counted.empty_cases,
         at_once=float((gaps == 0).mean()) if len(gaps) else 0.0,
         disordered=counted.disordered,
         negative=counted.negative,
         skipped=dict(counted.skipped),
-        lengths=_lengths(lengths, log.time[log.starts[:-1]], last >= end - silence, begin, fifth),
+        lengths=_lengths(lengths, log.time[log.starts[:-1]], still_open, begin, fifth),
         lifecycle=lifecycle,
         written_back=_written_back(log),
         appeared=only(late),

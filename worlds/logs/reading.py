@@ -57,17 +57,17 @@ def read_log(
     """
     counted = Counted()
     table = _table(source, delimiter, encoding, skip_bad, object_type, progress, counted)
-    given = {
-        "case": case,
-        "activity": activity,
-        "time": time,
-        "resource": resource,
-        "lifecycle": lifecycle,
-        "begun": begun,
-    }
     if TRACE in table.columns and case is None and "case:concept:name" not in table.columns:
-        given["case"] = TRACE
-    roles = mapping(table.columns, given)
+        case = TRACE
+    roles = mapping(
+        table.columns,
+        case=case,
+        activity=activity,
+        time=time,
+        resource=resource,
+        lifecycle=lifecycle,
+        begun=begun,
+    )
     if TRACE in table.columns and (twice := table[TRACE].n_unique() - table[roles["case"]].n_unique()) > 0:
         counted.note(f"{twice:,} traces have the name of another or none; those of one name were put together")
     log = assemble(table, roles, skip_bad, counted)

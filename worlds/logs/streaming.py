@@ -43,19 +43,19 @@ def stream_log(
     if batch < 1:
         raise InputError(f"a part has at least one event, not {batch}")
     path = Path(path)
-    given = {
-        "case": case,
-        "activity": activity,
-        "time": time,
-        "resource": resource,
-        "lifecycle": lifecycle,
-        "begun": begun,
-    }
     counted, layout = counted or Counted(), Layout(fixed=True)
     roles: dict[str, str] = {}
     held: list[pl.DataFrame] = []
     for table in _tables(path, delimiter, encoding, batch):
-        roles = roles or mapping(table.columns, given)
+        roles = roles or mapping(
+            table.columns,
+            case=case,
+            activity=activity,
+            time=time,
+            resource=resource,
+            lifecycle=lifecycle,
+            begun=begun,
+        )
         held.append(table)
         if sum(map(len, held)) < batch:
             continue

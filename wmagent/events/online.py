@@ -57,6 +57,28 @@ class LocalMixture:
         self.seen[place] += 1
 
 
+class Correction:
+    """What a linear reading of the latent adds to a network's log-probabilities, learned from revealed events by
+    gradient steps at `rate`: the last layer goes on learning. `width` of the latents, `outcomes` codes."""
+
+    def __init__(self, outcomes: int, width: int, rate: float = 0.02, decay: float = 1e-4) -> None:
+        self.weights, self.shift = np.zeros((outcomes, width)), np.zeros(outcomes)
+        self.rate, self.decay = rate, decay
+
+    def apply(self, probabilities: NDArray[np.float64], latent: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return corrected probabilities (c,) of a latent (d,)."""
+        odds = np.log(probabilities + FLOOR) + self.weights @ latent + self.shift
+        told = np.exp(odds - odds.max())
+        return told / told.sum()
+
+    def reveal(self, told: NDArray[np.float64], latent: NDArray[np.floating], code: int) -> None:
+        """Follow an event that is now known, of which corrected probabilities (c,) had been given."""
+        error = -told
+        error[code] += 1
+        self.weights += self.rate * (np.outer(error, latent) / np.sqrt(len(latent)) - self.decay * self.weights)
+        self.shift += self.rate * error
+
+
 @dataclass
 class TopCalibration:
     """How likely the top answer really is: a logistic curve over its log-odds that follows revealed events by gradient

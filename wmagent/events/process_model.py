@@ -3,6 +3,7 @@ Knows columns, its network and its memories; must not know files of logs."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from wmagent.domain.event_log import HOUR, EventLog, rows_of
 from wmagent.errors import InputError, checked_seed
+from wmagent.events.counts import Counts
 from wmagent.events.histories import Histories, Vocabulary, histories
 from wmagent.events.learning import Teaching, batches, refresh, train
 from wmagent.events.network import HistoryNetwork
@@ -124,6 +126,16 @@ class ProcessModel:
             probs = self.network.remaining(torch.from_numpy(latents)).softmax(-1).numpy()
         return self.remaining.quantiles(probs, levels)
 
+    def memories(self, half_life: float = math.inf) -> list[Counts]:
+        """Return n-gram memories of the recorded courses, one for each of ORDERS. Those that fade (`half_life` in
+        events) weigh them as if they had been revealed evenly."""
+        found = [Counts(order, self.vocabulary.end + 1, half_life) for order in ORDERS]
+        events = sum(times * len(codes) for codes, _, times in self.courses)
+        share = min(1.0, half_life / math.log(2) / max(1, events))
+        for codes, ended, times in self.courses:
+            remember(found, (*codes, self.vocabulary.end) if ended else codes, share * times)
+        return found
+
     def save(self, path: str | Path) -> None:
         """Save as a folder of safetensors, JSON and the trees' text."""
         from wmagent.events.checkpoint import save
@@ -136,6 +148,13 @@ class ProcessModel:
         from wmagent.events.checkpoint import load
 
         return load(Path(path))
+
+
+def remember(memories: Sequence[Counts], course: Sequence[int], times: float) -> None:
+    """Count what follows what in a course of codes, seen so many times."""
+    for place in range(1, len(course)):
+        for counts in memories:
+            counts.add(course[max(0, place - max(ORDERS)) : place], course[place], times)
 
 
 def latents_and_events(

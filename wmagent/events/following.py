@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from wmagent.domain.event_log import rows_of
 from wmagent.events.histories import Histories
-from wmagent.events.online import AdaptiveSets, Correction, LocalMixture, TopCalibration
+from wmagent.events.online import AdaptiveSets, AdaptiveWidth, Correction, LeastError, LocalMixture, TopCalibration
 from wmagent.events.process_model import ORDERS, ProcessModel
 from wmagent.events.targets import targets
 
@@ -97,3 +97,26 @@ def follow(
             follower.reveal(pasts[place], latents[place], told[place], int(wanted.next[rows[place]]))
             told[place] = np.empty(0)
     return Followed(said, sets, follower.mixture.everywhere.weights)
+
+
+def follow_hours(
+    experts: NDArray[np.float64],
+    true: NDArray[np.float64],
+    asked_at: NDArray[np.float64],
+    known_at: NDArray[np.float64],
+    typical: float,
+    coverage: float = 0.8,
+) -> NDArray[np.float64]:
+    """Return (n, 3) low, median and high hours of what `experts` (e, n, 3) say, weighted and stretched by what was
+    known when each was asked for; `true` (n,) is known at `known_at`."""
+    found = np.empty(experts.shape[1:])
+    weighing, width = LeastError(len(experts), typical), AdaptiveWidth(coverage)
+    kinds = np.repeat([0, 1], len(true))
+    for moment in np.lexsort((kinds, np.concatenate([asked_at, known_at]))).tolist():
+        place = moment % len(true)
+        if moment < len(true):
+            found[place] = width.apply(np.tensordot(weighing.weights, experts[:, place], 1))
+        else:
+            weighing.reveal(experts[:, place, 1], true[place])
+            width.reveal(found[place], true[place])
+    return found

@@ -31,12 +31,14 @@ METERED = 500  # held-out cases whose latents are measured for collapse
 STEPS = 24  # batches per epoch at least, where the log is large enough
 LEVELS = np.array([0.1, 0.5, 0.9])  # of the remaining hours: a median and its 80 % interval
 ORDERS = (3, 5)  # of the n-gram memories
+AHEAD, MOST_IMAGINED = 3, 4_000  # events imagined, and held-out prefixes, when memories are weighed
 
 
 @dataclass
 class ProcessModel:
-    """What was learned of a process. `weights` are those of the network and the trees, `patience_hours` of silence end
-    a case, `courses` are the recorded ones: codes, is it over, how often was it seen."""
+    """What was learned of a process. `weights` are those of the network and the trees, `imagined_weights` those of the
+    network and the memories in imagined futures, `patience_hours` of silence end a case, `courses` are the recorded
+    ones: codes, is it over, how often was it seen."""
 
     vocabulary: Vocabulary
     settings: EventSettings
@@ -45,6 +47,7 @@ class ProcessModel:
     remaining: Bins
     trees: Trees | None
     weights: NDArray[np.float64]
+    imagined_weights: NDArray[np.float64]
     patience_hours: float
     courses: tuple[tuple[tuple[int, ...], bool, int], ...] = field(repr=False)
     card: dict[str, object] = field(default_factory=dict)
@@ -91,15 +94,20 @@ class ProcessModel:
         asked = asked[wanted.next[asked] >= 0]
         given = [events[asked], *([trees.predict(history, asked)] if trees else [])]
         weights = Mixture.fitted(np.stack(given)[:, np.arange(len(asked)), wanted.next[asked]]).weights
+        spans = np.split(history.activity, log.starts[1:-1])
+        imagined = _imagined_weights(
+            network, history, gaps, latents, [spans[case] for case in kept], asked, wanted.next
+        )
         if settings.refresh:
             refresh(network, teaching, order, settings, seed)
             every = np.flatnonzero(wanted.next >= 0)
             trees = _trees(history, every, wanted.next[every], vocabulary, settings, seed)
-        spans = np.split(history.activity, log.starts[1:-1])
         courses = Counter((tuple(codes.tolist()), done) for codes, done in zip(spans, ended.tolist(), strict=True))
         memory = tuple((codes, done, n) for (codes, done), n in courses.items())
         patience = silence / HOUR
-        return ProcessModel(vocabulary, settings, network, gaps, rest, trees, weights, patience, memory, card, seed)
+        return ProcessModel(
+            vocabulary, settings, network, gaps, rest, trees, weights, imagined, patience, memory, card, seed
+        )
 
     def read(self, log: EventLog) -> Histories:
         """Return a log as this model reads it."""
@@ -172,6 +180,35 @@ def latents_and_events(
             latents[part.rows[told]] = latent.numpy()[told]
             events[part.rows[told]] = network.events(latent).softmax(-1).numpy()[told]
     return latents, events
+
+
+def _imagined_weights(
+    network: HistoryNetwork,
+    history: Histories,
+    gaps: Bins,
+    latents: NDArray[np.float32],
+    known: Sequence[NDArray[np.int64]],
+    rows: NDArray[np.int64],
+    wanted: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return the weights of the network and of memories of `known` courses under which the events after held-out `rows`
+    were likeliest, the network seeing nothing of the last AHEAD events but what it imagines of them."""
+    first = np.repeat(history.starts[:-1], np.diff(history.starts))
+    rows = rows[rows - first[rows] >= AHEAD][:MOST_IMAGINED]
+    with torch.inference_mode():
+        latent = torch.from_numpy(latents[rows - AHEAD])
+        for back in range(AHEAD - 1, -1, -1):
+            event, bins = history.activity[rows - back], gaps.codes(history.gap[rows - back])
+            latent = network.imagine(latent, torch.from_numpy(event), torch.from_numpy(bins))
+        told = [network.events(latent).softmax(-1).double().numpy()[np.arange(len(rows)), wanted[rows]]]
+    memories = [Counts(order, network.a + 1) for order in ORDERS]
+    for course in known:
+        remember(memories, course.tolist(), 1)
+    pasts = [history.activity[max(first[row], row + 1 - max(ORDERS)) : row + 1].tolist() for row in rows.tolist()]
+    for memory in memories:
+        said = [memory.probabilities(past)[code] for past, code in zip(pasts, wanted[rows].tolist(), strict=True)]
+        told.append(np.array(said))
+    return Mixture.fitted(np.stack(told)).weights
 
 
 def _trees(

@@ -47,7 +47,7 @@ class Imagination:
         """Return (n * draws, activities + 1) probabilities of the next event; a course that is over stays so."""
         with torch.inference_mode():
             told = self.model.network.events(self.latents).softmax(-1).double().numpy()
-        weights = self.model.rollout_weights
+        weights = self.model.imagined_weights
         mixed = weights[0] * told
         for memory, weight in zip(self.memories, weights[1:], strict=True):
             mixed += weight * self._remembered(memory)

@@ -59,12 +59,12 @@ class Evidence:
         like = np.flatnonzero((self.last == last) & (far <= self.radius) & (self.cases != case))
         return like[np.argsort(far[like], kind="stable")]
 
-    def support(self, latent: NDArray[np.float32], last: int, action: int, case: int = -1) -> Support:
-        """Return how the record backs an action (a code) in a state (its latent (d,), its last activity)."""
+    def support(self, latent: NDArray[np.float32], last: int, action: int | None, case: int = -1) -> Support:
+        """Return how the record backs an action (a code; None: any) in a state: its latent (d,), its last activity."""
         far = torch.cdist(torch.from_numpy(latent)[None], self.latents)[0].numpy()
         far[self.cases == case] = np.inf
         like = (self.last == last) & (far <= self.radius)
-        acted = like & (self.next == action)
+        acted = like if action is None else like & (self.next == action)
         cases, doing = len(np.unique(self.cases[like])), len(np.unique(self.cases[acted]))
         within = acted.any() and np.partition(far, NEIGHBOURS - 1)[NEIGHBOURS - 1] <= self.radius
         observed = doing >= MANY and doing >= OFTEN * cases

@@ -117,6 +117,6 @@ def follow_hours(
         if moment < len(true):
             found[place] = width.apply(np.tensordot(weighing.weights, experts[:, place], 1))
         else:
-            weighing.reveal(experts[:, place, 1], true[place])
-            width.reveal(found[place], true[place])
+            weighing.reveal(experts[:, place, 1], float(true[place]))
+            width.reveal(found[place], float(true[place]))
     return found

@@ -28,7 +28,9 @@ class Courses:
 
 
 class Imagination:
-    """Draws of the future of n prefixes, which go on together. `latents` (n * draws, d) are where they are."""
+    """Draws of the future of n prefixes, which go on together, b = n * draws of them. `latents` (b, d) are where they
+    are, `hours` (b,) since the prefix, `over` (b,) whether they have ended, `when` (b, activities + 1) the hours at
+    which each activity first happens (infinite: not yet), `courses` the codes of what has happened."""
 
     def __init__(self, model: ProcessModel, history: Histories, rows: NDArray[np.int64], draws: int, seed: int) -> None:
         self.model, self.draws, self.n = model, draws, len(rows)
@@ -41,10 +43,12 @@ class Imagination:
         self.pasts = [past for past in pasts for _ in range(draws)]
         self.over = np.zeros(self.n * draws, bool)
         self.hours = np.zeros(self.n * draws)
+        self.when = np.full((self.n * draws, self.end + 1), np.inf)
+        self.courses: list[list[int]] = [[] for _ in self.pasts]
         self.memories = model.memories()
 
     def next_events(self) -> NDArray[np.float64]:
-        """Return (n * draws, activities + 1) probabilities of the next event; a course that is over stays so."""
+        """Return (b, activities + 1) probabilities of the next event; a course that is over stays so."""
         with torch.inference_mode():
             told = self.model.network.events(self.latents).softmax(-1).double().numpy()
         weights = self.model.imagined_weights
@@ -55,31 +59,42 @@ class Imagination:
         mixed[self.over, self.end] = 1
         return mixed
 
-    def step(self, told: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Draw the next events from `told` (n * draws, activities + 1), go on to them, and return their codes."""
-        was_over = self.over.copy()
-        drawn = (told.cumsum(1) < self.rng.random(len(told))[:, None] * told.sum(1, keepdims=True)).sum(1)
-        codes = np.minimum(drawn, self.end)
+    def step(self, told: NDArray[np.float64] | None = None) -> NDArray[np.int64]:
+        """Draw the next events, from `told` (b, activities + 1) if that is given, let them happen, and return their
+        codes, OVER where there is none."""
+        codes = self.drawn(self.next_events() if told is None else told)
+        happened = np.where(self.over, OVER, codes)
         self.go_on(codes, self.gaps(codes))
-        return np.where(was_over, OVER, codes)
+        return happened
+
+    def drawn(self, told: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return codes (b,) drawn from `told` (b, activities + 1), which need not sum to one."""
+        places = (told.cumsum(1) < self.rng.random(len(told))[:, None] * told.sum(1, keepdims=True)).sum(1)
+        return np.minimum(places, self.end)
 
     def gaps(self, codes: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Draw the hours until the next events, given which they are."""
+        """Return hours (b,) drawn until the next events, given which they are."""
         with torch.inference_mode():
             shares = self.model.network.gaps(self.latents, torch.from_numpy(codes)).softmax(-1).double().numpy()
         return self.model.gaps.drawn(shares, self.rng)
 
-    def go_on(self, codes: NDArray[np.int64], hours: NDArray[np.float64]) -> None:
-        """Let these events happen, so many hours later; nothing happens to courses that are over."""
+    def go_on(
+        self, codes: NDArray[np.int64], hours: NDArray[np.float64], which: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Let these events happen, so many hours later, in all courses or in some; nothing happens to those that are
+        over."""
+        moving = np.flatnonzero(~self.over if which is None else which & ~self.over)
+        codes, hours = codes[moving], hours[moving]
         bins = torch.from_numpy(self.model.gaps.codes(hours))
         with torch.inference_mode():
-            self.latents = self.model.network.imagine(self.latents, torch.from_numpy(codes), bins)
-        self.over |= codes == self.end
-        self.hours += np.where(self.over, 0.0, hours)
-        self.pasts = [
-            past if over else (*past[1 - max(ORDERS) :], code)
-            for past, code, over in zip(self.pasts, codes.tolist(), self.over.tolist(), strict=True)
-        ]
+            self.latents[moving] = self.model.network.imagine(self.latents[moving], torch.from_numpy(codes), bins)
+        ends = codes == self.end
+        self.over[moving] = ends
+        self.hours[moving] += np.where(ends, 0.0, hours)
+        self.when[moving, codes] = np.minimum(self.when[moving, codes], self.hours[moving])
+        for place, code in zip(moving[~ends].tolist(), codes[~ends].tolist(), strict=True):
+            self.pasts[place] = (*self.pasts[place][1 - max(ORDERS) :], code)
+            self.courses[place].append(code)
 
     def _remembered(self, memory: Counts) -> NDArray[np.float64]:
         known: dict[tuple[int, ...], NDArray[np.float64]] = {}

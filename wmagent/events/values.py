@@ -8,29 +8,31 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.neural_network import MLPClassifier
+from torch import nn
 
 from wmagent.events.histories import Histories
 from wmagent.events.process_model import ProcessModel
 
-MOST = 40_000  # prefixes that are learned from
-HIDDEN = 32
+MOST = 20_000  # prefixes that are learned from
+HIDDEN, EPOCHS, BATCH = 32, 12, 512
 
 
 @dataclass(frozen=True)
 class Value:
-    """P(the outcome will happen) of latents (n, d)."""
+    """P(the outcome will happen) of latents."""
 
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
-    net: MLPClassifier | None
+    net: nn.Module | None
     share: float
 
     def __call__(self, latents: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return P(outcome) (n,) of latents (n, d)."""
         if self.net is None:
             return np.full(len(latents), self.share)
-        return self.net.predict_proba((latents - self.mean) / self.std)[:, 1]
+        with torch.inference_mode():
+            odds = self.net(torch.from_numpy((latents - self.mean) / self.std))[:, 0]
+        return odds.sigmoid().double().numpy()
 
     @staticmethod
     def fit(
@@ -38,23 +40,34 @@ class Value:
     ) -> Value:
         """Learn from prefixes (their last rows) and what became of them: from their latents, and from the same as
         imagined from the event before, so that imagined futures are valued by what they stand for."""
-        rng = np.random.default_rng(seed)
-        chosen = rng.permutation(len(rows))[:MOST]
+        chosen = np.random.default_rng(seed).permutation(len(rows))[:MOST]
         rows, hit = rows[chosen], hit[chosen]
-        share = float(hit.mean()) if len(hit) else 0.0
-        if len(np.unique(hit)) < 2:
-            width = model.settings.width
-            return Value(np.zeros(width, np.float32), np.ones(width, np.float32), None, share)
         first = np.repeat(history.starts[:-1], np.diff(history.starts))
         later = rows > first[rows]
         known = model.latents(history, np.concatenate([rows, rows[later] - 1]))
         latents = np.concatenate([known[: len(rows)], one_step(model, history, known[len(rows) :], rows[later])])
         mean, std = latents.mean(0), latents.std(0) + 1e-6
-        net = MLPClassifier(
-            (HIDDEN,), alpha=1e-2, early_stopping=True, n_iter_no_change=4, max_iter=60, random_state=seed
-        )
-        net.fit((latents - mean) / std, np.concatenate([hit, hit[later]]))
-        return Value(mean, std, net, share)
+        if len(np.unique(hit)) < 2:
+            return Value(mean, std, None, float(hit.mean()))
+        net = _critic((latents - mean) / std, np.concatenate([hit, hit[later]]), seed)
+        return Value(mean, std, net, float(hit.mean()))
+
+
+def _critic(read: NDArray[np.float32], hit: NDArray[np.bool_], seed: int) -> nn.Module:
+    """Return a network (n, f) -> (n, 1) of log-odds."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = nn.Sequential(nn.Linear(read.shape[1], HIDDEN), nn.GELU(), nn.Dropout(0.1), nn.Linear(HIDDEN, 1))
+        optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.05)
+        inputs, wanted = torch.from_numpy(read), torch.from_numpy(hit.astype(np.float32))[:, None]
+        for _ in range(EPOCHS):
+            for part in torch.randperm(len(inputs), generator=generator).split(BATCH):
+                loss = nn.functional.binary_cross_entropy_with_logits(net(inputs[part]), wanted[part])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+    return net.eval()
 
 
 def one_step(

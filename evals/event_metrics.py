@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,24 +44,34 @@ def over_cases(
     return float(low), float(high)
 
 
-def similarity(said: Sequence[int], true: Sequence[int]) -> float:
-    """Return 1 - Damerau-Levenshtein distance (optimal string alignment) over the longer length."""
-    longest = max(len(said), len(true))
-    if not longest:
-        return 1.0
-    before, last = list[int](), list(range(len(true) + 1))
-    for i, a in enumerate(said, 1):
-        row = [i]
-        for j, b in enumerate(true, 1):
-            cost = min(row[j - 1] + 1, last[j] + 1, last[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == true[j - 2] and said[i - 2] == b:
-                cost = min(cost, before[j - 2] + 1)
-            row.append(cost)
+def similarities(said: NDArray[np.int64], true: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return for pairs of sequences (n, s) and (n, t), -1 from their ends on, 1 - Damerau-Levenshtein distance (optimal
+    string alignment) over the longer length (n,); 1 where both are empty."""
+    lengths, wanted = (said >= 0).sum(1), (true >= 0).sum(1)
+    said, true = said.astype(np.int16), true.astype(np.int16)
+    place = np.arange(true.shape[1] + 1, dtype=np.int16)
+    last = np.tile(place, (len(said), 1))
+    before, distance = last, wanted.copy()
+    for i in range(int(lengths.max(initial=0))):
+        equal = said[:, i, None] == true
+        row = np.concatenate([last[:, :1] + 1, np.minimum(last[:, 1:] + 1, last[:, :-1] + ~equal)], 1)
+        if i:
+            swapped = equal[:, :-1] & (said[:, i - 1, None] == true[:, 1:])
+            row[:, 2:] = np.where(swapped, np.minimum(row[:, 2:], before[:, :-2] + 1), row[:, 2:])
+        row = np.minimum.accumulate(row - place, axis=1) + place  # insertions, one after another
         before, last = last, row
-    return 1 - last[-1] / longest
+        distance = np.where(lengths == i + 1, row[np.arange(len(row)), wanted], distance)
+    return 1 - distance / np.maximum(np.maximum(lengths, wanted), 1)
 
 
-def medoid(courses: Sequence[Sequence[int]], near: Callable[[Sequence[int], Sequence[int]], float] = similarity) -> int:
-    """Return the number of the course that is most like all others."""
-    likeness = [sum(near(a, b) for b in courses) for a in courses]
-    return int(np.argmax(likeness))
+def medoids(courses: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for each of n sets of courses (n, draws, s), -1 from their ends on, the number of the course that is most
+    like all others (n,)."""
+    n, draws, _ = courses.shape
+    one, other = np.triu_indices(draws, 1)
+    likeness = np.zeros((n, draws))
+    for a, b in zip(one.tolist(), other.tolist(), strict=True):
+        like = similarities(courses[:, a], courses[:, b])
+        likeness[:, a] += like
+        likeness[:, b] += like
+    return likeness.argmax(1)

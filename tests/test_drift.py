@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -73,8 +74,10 @@ def test_no_change_is_told_where_there_is_none() -> None:
 
 def test_cases_that_began_lately_do_not_look_short() -> None:
     log = stationary(5)
-    until = datetime.fromtimestamp(log.time[log.starts[CASES - 60]].item() / 1e6, UTC)
-    assert drift(log, DAY, until).changes == ()
+    began = np.repeat(log.time[log.starts[:-1]], np.diff(log.starts))
+    slow = replace(log, time=began + 20 * (log.time - began))
+    until = datetime.fromtimestamp(began[-1].item() / 1e6, UTC)
+    assert drift(slow, DAY, until).changes == ()
 
 
 def test_effects_are_differences_of_shares_and_corrected_for_many_comparisons() -> None:

@@ -18,6 +18,7 @@ from wmagent.events.online import FLOOR
 from wmagent.events.process_model import ORDERS, ProcessModel
 
 FEW = 0.05  # weight of every memory; the network has the rest
+TOKENS = 1 << 14  # events that the network reads at once
 
 
 class Scorer:
@@ -52,7 +53,7 @@ class Scorer:
         """Return P (events,) that the network had given to every event, 0 for the first of a case."""
         network, found = self.model.network.eval(), np.zeros(len(history.activity))
         with torch.inference_mode():
-            for part in batches(history, np.arange(len(history)), 4 * self.model.settings.tokens, 1 << 30):
+            for part in batches(history, np.arange(len(history)), TOKENS, 1 << 30):
                 rows = part.rows[:, 1:]
                 told = (rows >= 0) & (history.activity[rows] <= self.end)
                 probs = network.events(network.encode(part.read)[:, :-1][torch.from_numpy(told)]).softmax(-1).numpy()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from wmagent.domain.event_log import EventLog, rows_of, taken
+from wmagent.domain.event_log import EventLog, taken
 from wmagent.errors import InputError
 
 SHARE = 0.1  # of the cases
@@ -40,9 +40,9 @@ def inject(
 
     skip: an event is missing. insert: an event of another case comes between two. rework: an event is done again later.
     swap: two neighbours change places. early, late: a gap shrinks to a hundredth, or grows tenfold and by twice the
-    log's usual silence (not beyond the log's end); all that follows moves along. moved earlier, moved later: an event changes its place by two or
-    more. Events that change places carry their attributes along and take the times of their new places. A case in which
-    the drawn kind is not possible gets another. InputError for an unknown kind.
+    log's usual silence (not beyond the log's end); all that follows moves along. moved earlier, moved later: an event
+    changes its place by two or more. Events that change places carry their attributes along and take the times of their
+    new places. A case in which the drawn kind is not possible gets another. InputError for an unknown kind.
     """
     if unknown := set(kinds) - set(_MAKERS):
         raise InputError(f"no anomaly is called {', '.join(sorted(unknown))}; known: {', '.join(_MAKERS)}")

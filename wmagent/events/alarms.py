@@ -44,9 +44,8 @@ class Alarms:
     the rarest kind of an event among the rarest of the events before, so that one p-value is left per event.
 
     An event is an alarm if its p-value is at most `level`, which moves after every event so that `alpha` of all events
-    are alarms (adaptive conformal inference, Gibbs and Candès 2021; step `rate`). Past alarms stay in the ranks, because
-    a p-value among calm events alone would be too small. Before there are 1 / alpha events, nothing can be rarer than
-    alpha.
+    are alarms (adaptive conformal inference, Gibbs and Candès 2021; step `rate`). Past alarms stay in the ranks: among
+    calm events alone a p-value would be too small. Before there are 1 / alpha events, nothing can be that rare.
     """
 
     alpha: float = 0.05

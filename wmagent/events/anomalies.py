@@ -52,9 +52,13 @@ class Checked:
     judged: int
     alarm_rate: float
 
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON-ready data."""
+        return asdict(self)
+
 
 def anomalies(model: ProcessModel, log: EventLog, alpha: float = 0.05) -> Checked:
-    """Return the odd events of a log, each judged before the model had learned from it; a share `alpha` of all events is
+    """Return the odd events of a log, each judged before the model had learned from it; a share `alpha` of all is
     flagged in the long run, whatever drifts. InputError for an alpha outside 0 to 1."""
     if not 0 < alpha < 1:
         raise InputError(f"alpha is a share between 0 and 1, not {alpha}")
@@ -70,8 +74,9 @@ def anomalies(model: ProcessModel, log: EventLog, alpha: float = 0.05) -> Checke
         hours = float(history.hours.max() - history.hours[row])
         if (chance := detector.outlasting(expected, hours)) <= alpha:
             silent.append(overdue(names, *_where(log, int(case_of[row]), row), chance, expected))
-    ranked = (tuple(sorted(some, key=lambda one: one.p_value)) for some in (found, silent))
-    return Checked(*ranked, detector.alarms.events, detector.alarms.realised)
+    found.sort(key=lambda one: one.p_value)
+    silent.sort(key=lambda one: one.p_value)
+    return Checked(tuple(found), tuple(silent), detector.alarms.events, detector.alarms.realised)
 
 
 def anomaly_of(names: Sequence[str], case: str, event: int, activity: str, time: int, judgement: Judgement) -> Anomaly:

@@ -24,7 +24,7 @@ TOP = 3  # of what was expected instead
 
 @dataclass(frozen=True)
 class Expectation:
-    """What is expected after a past of codes with its latent (d,): `told` by the experts (e, c), `events` (c,) in all."""
+    """What is expected after a past of codes with its latent (d,): `told` by experts (e, c), `events` (c,) in all."""
 
     past: list[int]
     latent: NDArray[np.floating]

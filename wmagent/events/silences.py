@@ -25,8 +25,8 @@ def tails(bins: Bins, probs: NDArray[np.floating], hours: NDArray[np.float64]) -
 
 
 def outlasting(bins: Bins, probs: NDArray[np.floating], hours: float) -> float:
-    """Return how likely a silence lasts for `hours` at least, under `probs` (bins,) of the next gap; what lacks to one is
-    the chance that nothing comes any more."""
+    """Return how likely a silence lasts for `hours` at least, under `probs` (bins,) of the next gap; what lacks to one
+    is the chance that nothing comes any more."""
     given = float(probs.sum())
     return 1 - given + given * float(tails(bins, probs[None], np.array([hours]))[0, 1]) if given > 0 else 1.0
 

@@ -21,7 +21,7 @@ def table(history: Histories, rows: NDArray[np.int64], activities: int) -> NDArr
     """Return what trees read of the prefixes that end with `rows`: (n, features); the first LAST + 2 are codes, 0 where
     there was no event yet."""
     first = np.repeat(history.starts[:-1], np.diff(history.starts))[rows]
-    last = [np.where(rows - back >= first, history.activity[rows - back] + 1, 0) for back in range(LAST)]
+    last = [np.where(rows - back >= first, history.activity[np.maximum(rows - back, 0)] + 1, 0) for back in range(LAST)]
     who = [history.resource[rows] + 1, np.where(rows > first, history.resource[rows - 1] + 1, 0)]
     before = np.where(rows > first, history.gap[rows - 1], 0.0)
     counts = _counts(history, activities)[rows]

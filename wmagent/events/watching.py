@@ -124,7 +124,7 @@ class Watcher:
     def _passed(self) -> Iterator[Anomaly]:
         """Yield what was planned up to now and has become true."""
         while self._planned and self._planned[0][0] <= self._now:
-            hours, _, what, name, version = heapq.heappop(self._planned)
+            _, _, what, name, version = heapq.heappop(self._planned)
             case = self._cases.get(name)
             if case is None or case.version != version or case.expected is None or name in self._over:
                 continue

@@ -73,8 +73,9 @@ class Growing:
     """Reads lines as events: CSV with a header, or JSON objects. `columns` are roles and their names where they are not
     the usual ones (also delimiter, encoding). `lifecycle` as elsewhere: complete or all.
 
-    Lines that cannot be used are counted in `bad` and told to `complain`, with their number; other events than completed
-    ones are counted in `left_out`. InputError where the header does not say which columns are case, activity, time.
+    Lines that cannot be used are counted in `bad` and told to `complain`, with their number; events that are not
+    completed ones are counted in `left_out`. InputError where a header does not say which columns are case, activity
+    and time.
     """
 
     columns: Mapping[str, str]
@@ -99,6 +100,8 @@ class Growing:
             number += 1
             try:
                 event = self._event(line)
+            except InputError:
+                raise
             except (ValueError, csv.Error) as error:
                 self.bad += 1
                 self.complain(f"line {number} was left out: {error}")

@@ -53,7 +53,9 @@ class Lstm:
         """Return (n, activities + 1) probabilities of the next event."""
         found = np.empty((len(self.log), self.end + 1))
         with torch.inference_mode():
-            for rows in self._batches(np.unique(self.split.asked.cases), 8 * TOKENS, int(np.diff(self.log.starts).max())):
+            for rows in self._batches(
+                np.unique(self.split.asked.cases), 8 * TOKENS, int(np.diff(self.log.starts).max())
+            ):
                 found[rows[rows >= 0]] = self.network(*self._read(rows))[0].softmax(-1)[torch.from_numpy(rows >= 0)]
         return found[self.split.asked.rows]
 
@@ -129,7 +131,11 @@ class Lstm:
     def _read(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
         """Return the activity (b, t), resource (b, t) and numbers (b, t, f) of rows (b, t), -1 for padding."""
         codes = self.log.activity.codes.astype(np.int64)
-        return torch.from_numpy(codes[rows]), torch.from_numpy(self.resource[rows]), torch.from_numpy(self.numbers[rows])
+        return (
+            torch.from_numpy(codes[rows]),
+            torch.from_numpy(self.resource[rows]),
+            torch.from_numpy(self.numbers[rows]),
+        )
 
     def _batches(
         self, cases: NDArray[np.int64], tokens: int, longest: int, rng: np.random.Generator | None = None

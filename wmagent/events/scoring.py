@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from wmagent.domain.event_log import EventLog
 from wmagent.events.counts import BEGIN, Counts
-from wmagent.events.following import Follower
 from wmagent.events.histories import Histories
 from wmagent.events.learning import batches
 from wmagent.events.online import FLOOR
@@ -26,8 +25,7 @@ class Scorer:
 
     def __init__(self, model: ProcessModel) -> None:
         self.model, self.end = model, model.vocabulary.end
-        counts = Follower(model).counts[ORDERS.index(max(ORDERS))]
-        self.memory = FrozenCounts.of(counts, self.end + 2)
+        self.memory = FrozenCounts.of(model.memories()[ORDERS.index(max(ORDERS))], self.end + 2)
         begins = np.full(self.end + 2, FLOOR)
         for course, _, times in model.courses:
             begins[course[0]] += times

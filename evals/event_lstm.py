@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,15 +18,16 @@ from wmagent.evals.event_split import Split, following
 
 WIDTH, DROPOUT = 88, 0.1
 RESOURCES = 60  # the most frequent are told apart
-EPOCHS, PATIENCE, RATE = 30, 4, 3e-3
-TOKENS, LONGEST = 1024, 200  # events per batch, and of a case in training
+STEPS, RATE = 600, 5e-3
+FEWEST, MOST = 8, 60  # epochs; between them about STEPS
+TOKENS, LONGEST = 512, 200  # events per batch, and of a case in training
 NOTHING = -100  # an end that is not known is no target
 _MONDAY = 3  # 1970-01-01 was a Thursday
 
 
 class Lstm:
     """An LSTM (about 55,000 parameters) on the last activity, its resource, gaps, hour, weekday and numeric case
-    attributes; trained on split.train until split.validation gets no better.
+    attributes; trained on split.pool for as many epochs as its size asks for.
 
     In a sampled course an event brings the gap and the resource of a training event with the same activity that came
     after the same activity.
@@ -53,7 +54,9 @@ class Lstm:
         """Return (n, activities + 1) probabilities of the next event."""
         found = np.empty((len(self.log), self.end + 1))
         with torch.inference_mode():
-            for rows in self._batches(np.unique(self.split.asked.cases), 8 * TOKENS, int(np.diff(self.log.starts).max())):
+            for rows in self._batches(
+                np.unique(self.split.asked.cases), 8 * TOKENS, int(np.diff(self.log.starts).max())
+            ):
                 found[rows[rows >= 0]] = self.network(*self._read(rows))[0].softmax(-1)[torch.from_numpy(rows >= 0)]
         return found[self.split.asked.rows]
 
@@ -100,36 +103,31 @@ class Lstm:
         return first, states
 
     def _train(self, rng: np.random.Generator) -> None:
-        """Train epoch by epoch and keep the one that says best how validation cases go on."""
-        optimizer = torch.optim.Adam(self.network.parameters(), lr=RATE)
-        best, kept, since = np.inf, copy.deepcopy(self.network.state_dict()), 0
-        for _ in range(EPOCHS):
-            self.network.train()
-            for rows in self._batches(self.split.train, TOKENS, LONGEST, rng):
+        optimizer = torch.optim.Adam(self.network.parameters())
+        batches = int(np.minimum(np.diff(self.log.starts)[self.split.pool], LONGEST).sum()) // TOKENS + 1
+        epochs = int(np.clip(STEPS // batches, FEWEST, MOST))
+        self.network.train()
+        for epoch in range(epochs):
+            for group in optimizer.param_groups:
+                group["lr"] = RATE * (0.05 + 0.475 * (1 + math.cos(math.pi * epoch / epochs)))
+            for rows in self._batches(self.split.pool, TOKENS, LONGEST, rng):
+                wanted = torch.from_numpy(np.where(rows >= 0, self.wanted[rows], NOTHING)).flatten()
+                logits, _ = self.network(*self._read(rows))
                 optimizer.zero_grad()
-                self._loss(rows, "mean").backward()
+                lost = F.cross_entropy(logits.flatten(0, 1), wanted, ignore_index=NOTHING, reduction="sum")
+                (lost / max(1, int((wanted >= 0).sum()))).backward()
                 nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
                 optimizer.step()
-            self.network.eval()
-            with torch.inference_mode():
-                held = self._batches(self.split.validation, 8 * TOKENS, LONGEST)
-                score = sum(self._loss(rows, "sum").item() for rows in held)
-            since += 1
-            if score < best:
-                best, kept, since = score, copy.deepcopy(self.network.state_dict()), 0
-            elif since >= PATIENCE:
-                break
-        self.network.load_state_dict(kept)
-
-    def _loss(self, rows: NDArray[np.int64], reduction: str) -> Tensor:
-        wanted = torch.from_numpy(np.where(rows >= 0, self.wanted[rows], NOTHING))
-        logits, _ = self.network(*self._read(rows))
-        return F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=NOTHING, reduction=reduction)
+        self.network.eval()
 
     def _read(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
         """Return the activity (b, t), resource (b, t) and numbers (b, t, f) of rows (b, t), -1 for padding."""
         codes = self.log.activity.codes.astype(np.int64)
-        return torch.from_numpy(codes[rows]), torch.from_numpy(self.resource[rows]), torch.from_numpy(self.numbers[rows])
+        return (
+            torch.from_numpy(codes[rows]),
+            torch.from_numpy(self.resource[rows]),
+            torch.from_numpy(self.numbers[rows]),
+        )
 
     def _batches(
         self, cases: NDArray[np.int64], tokens: int, longest: int, rng: np.random.Generator | None = None
@@ -169,8 +167,8 @@ class _Network(nn.Module):
         self, activity: Tensor, resource: Tensor, numbers: Tensor, state: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Return logits (b, t, activities + 1) after each event, and the state (1, b, width) after the last."""
-        hidden, state = self.recurrent(self._inputs(activity, resource, numbers), state)
-        return self.event(self.dropout(hidden)), state
+        hidden, after = self.recurrent(self._inputs(activity, resource, numbers), state)
+        return self.event(self.dropout(hidden)), after
 
     def last(
         self, activity: Tensor, resource: Tensor, numbers: Tensor, lengths: Tensor

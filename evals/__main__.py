@@ -71,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     speed.add_argument("--batch", type=int, default=1024)
     speed.add_argument("--threads", type=int, default=None)
     speed.set_defaults(run=_throughput)
+    scale = kinds.add_parser("log-scale", parents=[shared], help="millions of events: read in parts, scored")
+    scale.add_argument("--events", type=int, default=10_000_000)
+    scale.set_defaults(run=_log_scale)
     suite = kinds.add_parser("suite", parents=[shared], help="models x controls x planners x seeds")
     _world_options(suite)
     suite.add_argument("--planners", nargs="+", default=["best-first", "greedy", "random-shooting"])
@@ -180,6 +183,12 @@ def _throughput(options: argparse.Namespace) -> dict[str, Any]:
         batch=options.batch,
         threads=options.threads,
     )
+
+
+def _log_scale(options: argparse.Namespace) -> dict[str, Any]:
+    from wmagent.evals.event_scale import run
+
+    return run(options.events, options.seeds[0], _say)
 
 
 def _suite(options: argparse.Namespace) -> dict[str, Any]:

@@ -108,16 +108,16 @@ class Boosted:
         """Return P(outcome) at asked rows, learned from training rows with what became of them."""
         return self._fitted(rows, hit).predict_proba(self.table[asked])[:, 1]
 
-    def remaining(self, asked: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the median days that remain (n,) and an 80 % interval (n, 2)."""
+    def remaining(self, asked: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the .1, .5 and .9 quantiles (n, 3) of the days that remain."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
         rows = self.rows[self.split.over[cases_of(self.log.starts)[self.rows]]]
         days, said = remaining_days(self.log, rows), []
-        for level in (0.5, 0.1, 0.9):
+        for level in (0.1, 0.5, 0.9):
             model = HistGradientBoostingRegressor(loss="quantile", quantile=level, **self._settings(100))
             said.append(np.maximum(model.fit(self.table[rows], days).predict(self.table[asked]), 0))
-        return said[0], np.stack(said[1:], 1)
+        return np.stack(said, 1)
 
     def _fitted(self, rows: NDArray[np.int64], wanted: NDArray[Any]) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier

@@ -143,24 +143,23 @@ def _remaining(
     seed: int,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
+    from wmagent.events.following import follow_hours
     from wmagent.events.heads import RemainingHead
-    from wmagent.events.online import AdaptiveWidth
 
     head = RemainingHead(model).fit(history, split.pool, np.ones(len(log.cases), bool))
     known = split.over[split.asked.cases]
     rows, cases = split.asked.rows[known], split.asked.cases[known]
     days = remaining_days(log, rows)
-    said = head.predict(history, rows) / 24
+    experts = head.predict(history, rows)
     ends = history.hours[history.starts[1:] - 1][cases] + model.patience_hours
-    bounds = AdaptiveWidth().through(said, days, history.hours[rows], ends)
-    found = {OURS: _interval_scores(said[:, 1], bounds, days, cases, seed)}
-    frozen = _interval_scores(said[:, 1], said[:, [0, 2]], days, cases, seed)
-    found["wmagent, frozen interval"] = frozen
+    said = follow_hours(experts, 24 * days, history.hours[rows], ends, head.typical) / 24
+    frozen = experts.mean(0) / 24
+    found = {OURS: _interval_scores(said, days, cases, seed)}
+    found["wmagent, frozen"] = _interval_scores(frozen, days, cases, seed)
     typical = _by_last_activity(log, split, rows)
-    found["median per last activity"] = _interval_scores(typical[:, 1], typical[:, [0, 2]], days, cases, seed)
+    found["median per last activity"] = _interval_scores(typical, days, cases, seed)
     if boosted is not None:
-        middle, ends_ = boosted.remaining(rows)
-        found["boosted trees"] = _interval_scores(middle, ends_, days, cases, seed)
+        found["boosted trees"] = _interval_scores(boosted.remaining(rows), days, cases, seed)
     say(f"remaining days: { {name: round(row['mae_days'], 3) for name, row in found.items()} }")
     return found
 
@@ -179,19 +178,15 @@ def _by_last_activity(log: EventLog, split: Split, rows: NDArray[np.int64]) -> N
 
 
 def _interval_scores(
-    middle: NDArray[np.float64],
-    bounds: NDArray[np.float64],
-    days: NDArray[np.float64],
-    cases: NDArray[np.int64],
-    seed: int,
+    said: NDArray[np.float64], days: NDArray[np.float64], cases: NDArray[np.int64], seed: int
 ) -> dict[str, Any]:
-    error = np.abs(middle - days)
-    inside = ((days >= bounds[:, 0] - 1e-9) & (days <= bounds[:, 1] + 1e-9)).astype(float)
+    error = np.abs(said[:, 1] - days)
+    inside = ((days >= said[:, 0] - 1e-9) & (days <= said[:, 2] + 1e-9)).astype(float)
     return {
         "mae_days": float(error.mean()),
         "mae_interval": over_cases(error, cases, seed),
         "coverage": float(inside.mean()),
-        "width_days": float((bounds[:, 1] - bounds[:, 0]).mean()),
+        "width_days": float((said[:, 2] - said[:, 0]).mean()),
     }
 
 

@@ -13,7 +13,8 @@ from wmagent.evals.event_metrics import average_precision, macro_f1, medoids, ov
 from wmagent.evals.event_split import random_split, strict_split
 from wmagent.evals.metrics import auroc, ece
 from wmagent.events.counts import Counts
-from wmagent.events.online import AdaptiveSets, AdaptiveWidth, LocalMixture, Mixture, TopCalibration
+from wmagent.events.following import follow_hours
+from wmagent.events.online import AdaptiveSets, Correction, LocalMixture, Mixture, TopCalibration
 
 
 def log(courses: Sequence[tuple[str, Sequence[float]]]) -> EventLog:
@@ -138,8 +139,40 @@ def test_intervals_stretch_until_they_cover() -> None:
     true = rng.exponential(10, n)
     told = np.tile([6.0, 10.0, 14.0], (n, 1))  # far too narrow
     asked = np.arange(n, dtype=float)
-    bounds = AdaptiveWidth().through(told, true, asked, asked + 0.5)
-    inside = (true >= bounds[:, 0]) & (true <= bounds[:, 1])
+    bounds = follow_hours(told[None], true, asked, asked + 0.5, 10.0)
+    inside = (true >= bounds[:, 0]) & (true <= bounds[:, 2])
     assert inside[1_000:].mean() == pytest.approx(0.8, abs=0.03)
-    hopeless = AdaptiveWidth().through(np.zeros((n, 3)), true, asked, asked + 0.5)
+    hopeless = follow_hours(np.zeros((1, n, 3)), true, asked, asked + 0.5, 10.0)
     assert np.isfinite(hopeless).all()
+
+
+def test_the_hours_of_who_erred_least_count_and_only_once_that_is_known() -> None:
+    n = 400
+    true, asked = np.full(n, 10.0), np.arange(n, dtype=float)
+    good, bad = np.tile([9.0, 10.0, 11.0], (n, 1)), np.tile([90.0, 100.0, 110.0], (n, 1))
+    soon = follow_hours(np.stack([bad, good]), true, asked, asked + 0.5, 10.0)
+    assert soon[0, 1] == pytest.approx(55)
+    assert soon[-1, 1] == pytest.approx(10, abs=0.1)
+    late = follow_hours(np.stack([bad, good]), true, asked, asked + 1_000, 10.0)
+    assert late[:, 1] == pytest.approx(np.full(n, 55.0))
+
+
+def test_a_memory_that_fades_forgets_and_never_overflows() -> None:
+    lasting, fading = Counts(1, 3), Counts(1, 3, half_life=1.0)
+    for memory in (lasting, fading):
+        for code in [0] * 500 + [1] * 20:
+            memory.reveal([2], code)
+    assert lasting.probabilities([2])[0] > 0.9
+    assert fading.probabilities([2])[1] > 0.9
+    assert np.isfinite(fading.probabilities([2])).all()
+
+
+def test_a_correction_learns_what_the_latent_tells_and_the_network_did_not_see() -> None:
+    rng, correction = np.random.default_rng(0), Correction(2, 4)
+    network, hits = np.array([0.5, 0.5]), []
+    for _ in range(600):
+        latent = rng.normal(size=4)
+        code, told = int(latent[0] > 0), correction.apply(network, latent)
+        hits.append(told.argmax() == code)
+        correction.reveal(told, latent, code)
+    assert np.mean(hits[-200:]) > 0.9

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -129,7 +130,9 @@ def test_heads_say_what_becomes_of_a_case_and_when(model: ProcessModel, log: Eve
     assert said[hit].mean() - said[~hit].mean() > 0.4
     with pytest.raises(InputError, match="unknown activity 'grand'; did you mean 'grant'"):
         OutcomeHead(model, "grand")
-    low, middle, high = RemainingHead(model).fit(history, np.arange(300), over, rounds=40).predict(history, rows).T
+    low, middle, high = (
+        RemainingHead(model).fit(history, np.arange(300), over, rounds=40).predict(history, rows).mean(0).T
+    )
     assert (low <= middle).all()
     assert (middle <= high).all()
     end = history.hours[history.starts[1:] - 1][np.searchsorted(history.starts, rows, side="right") - 1]
@@ -156,6 +159,17 @@ def test_transitions_become_part_of_names() -> None:
     assert all(name.endswith(("+start", "+complete")) for name in with_transitions(log, "all").activity.values)
     with pytest.raises(InputError, match="complete or all"):
         with_transitions(log, "some")
+
+
+def test_events_without_a_transition_keep_their_name() -> None:
+    table = loans(5)
+    said = [(None, "START", "COMPLETE")[row % 3] for row in range(len(table))]
+    log = with_transitions(read_log(table.with_columns(pl.Series("lifecycle:transition", said))).log, "all")
+    names = [
+        name if transition is None else f"{name}+{transition.lower()}"
+        for name, transition in zip(table["concept:name"], said, strict=True)
+    ]
+    assert [log.activity.values[code] for code in log.activity.codes] == names
 
 
 def test_too_little_is_refused(log: EventLog) -> None:

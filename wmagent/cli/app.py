@@ -6,7 +6,22 @@ from typing import Annotated
 
 import typer
 
-from wmagent.cli import anomalies, demo, describe, evals, goal, learn, lm, logs, plan, play, what_if, world
+from wmagent.cli import (
+    anomalies,
+    demo,
+    describe,
+    drift,
+    evals,
+    goal,
+    learn,
+    lm,
+    logs,
+    plan,
+    play,
+    watch,
+    what_if,
+    world,
+)
 from wmagent.cli.output import Commands
 
 app = typer.Typer(
@@ -45,6 +60,8 @@ app.command("play")(play.play)
 app.command("what-if")(what_if.what_if)
 app.command("anomalies")(anomalies.anomalies)
 app.command("forecast")(logs.forecast)
+app.command("drift")(drift.drift)
+app.command("watch")(watch.watch)
 app.command("describe")(describe.describe)
 app.add_typer(world.app, name="world")
 app.add_typer(lm.app, name="lm")

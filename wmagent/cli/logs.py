@@ -45,16 +45,21 @@ def open_log(
     from wmagent.domain.event_log import with_transitions
     from wmagent.worlds.logs import read_log
 
+    reading = read_log(path, skip_bad=skip_bad, **named(columns))  # type: ignore[arg-type]
+    for line in reading.quality.lines():
+        note(line)
+    return with_transitions(reading.log, lifecycle), reading.quality
+
+
+def named(columns: list[str] | None, known: tuple[str, ...] = NAMED) -> dict[str, str]:
+    """Return what --column said, by role; InputError for other roles than the `known` ones."""
     said: dict[str, str] = {}
     for column in columns or ():
         role, _, name = column.partition("=")
         said[role] = name
-        if role not in NAMED or not name:
-            raise InputError(f"--column takes ROLE=NAME with one of {', '.join(NAMED)}, not {role}={name}")
-    reading = read_log(path, skip_bad=skip_bad, **said)  # type: ignore[arg-type]
-    for line in reading.quality.lines():
-        note(line)
-    return with_transitions(reading.log, lifecycle), reading.quality
+        if role not in known or not name:
+            raise InputError(f"--column takes ROLE=NAME with one of {', '.join(known)}, not {role}={name}")
+    return said
 
 
 def learn_log(
@@ -116,3 +121,29 @@ def forecast(
     from wmagent.cli.tables import forecasts_view
 
     show(forecasts_view(found[:show_at_most], len(found)))
+
+
+def anomalies_log(
+    path: Path,
+    source: Path,
+    alpha: float,
+    show_at_most: int,
+    columns: list[str] | None,
+    skip_bad: bool,
+    lifecycle: str,
+    as_json: bool,
+) -> bool:
+    """Show the odd events of an event log; returns whether there are any."""
+    from wmagent.events.anomalies import anomalies
+    from wmagent.events.process_model import ProcessModel
+
+    model = ProcessModel.load(path)
+    log, _ = open_log(source, columns, skip_bad, lifecycle)
+    found = anomalies(model, log, alpha)
+    if as_json:
+        show_json({"model": str(path), "alpha": alpha, **found.plain()})
+    else:
+        from wmagent.cli.tables import odd_events_view
+
+        show(odd_events_view(found, alpha, show_at_most))
+    return bool(found.anomalies or found.overdue)

@@ -79,6 +79,12 @@ def show_json(value: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(value, ensure_ascii=not unicode, allow_nan=False, indent=2 if sys.stdout.isatty() else None))
 
 
+def show_line(value: Mapping[str, Any]) -> None:
+    """Print one JSON object as one line to stdout, at once; NaN and infinity are refused."""
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    typer.echo(json.dumps(value, ensure_ascii=not unicode, allow_nan=False))
+
+
 def note(text: str) -> None:
     """Say something on stderr that is not a result."""
     typer.echo(text, err=True)

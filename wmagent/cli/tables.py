@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from wmagent.events.anomalies import Checked
     from wmagent.events.forecasts import CaseForecast
 
 
@@ -143,6 +144,22 @@ def forecasts_view(found: Sequence[CaseForecast], n: int) -> RenderableType:
             f"{middle:.1f} days ({low:.1f} to {high:.1f})",
         )
     return table
+
+
+def odd_events_view(found: Checked, alpha: float, most: int) -> RenderableType:
+    """Return the odd events of a log, the rarest first, then cases that are overdue; at most so many of each."""
+    from rich.console import Group
+
+    table = _table("case", "event", "time", "p", "odd", "expected instead")
+    for one in (*found.anomalies[:most], *found.overdue[:most]):
+        expected = ", ".join(f"{name} {chance:.0%}" for name, chance in one.expected)
+        what = f"{one.event}, {one.activity}"
+        _row(table, one.case, what, one.time[:19].replace("T", " "), f"{one.p_value:.4f}", one.kind, expected)
+    text = (
+        f"{len(found.anomalies):,} alarms among {found.judged:,} events and ends ({found.alarm_rate:.1%}; alpha is "
+        f"{alpha:.1%}); {len(found.overdue):,} cases overdue"
+    )
+    return Group(table, _small(text)) if found.anomalies or found.overdue else _small(text)
 
 
 def scores_view(scores: Mapping[str, object]) -> RenderableType:

@@ -125,15 +125,17 @@ def used(column: Categories) -> Categories:
 
 
 def with_transitions(log: EventLog, lifecycle: str = "complete") -> EventLog:
-    """Return the completed events of a log, or all with their transition in their name (`lifecycle` = all)."""
+    """Return the completed events of a log, or all with their transition in their name (`lifecycle` = all); events
+    without a transition keep their name."""
     if lifecycle not in ("complete", "all"):
         raise InputError(f"lifecycle is complete or all, not {lifecycle!r}")
     if log.lifecycle is None:
         return log
     told = [value.lower() for value in log.lifecycle.values]
     if lifecycle == "all":
-        names = [f"{activity}+{transition}" for activity in log.activity.values for transition in told]
-        codes = log.activity.codes * len(told) + log.lifecycle.codes
+        endings = [*(f"+{transition}" for transition in told), ""]
+        names = [activity + ending for activity in log.activity.values for ending in endings]
+        codes = log.activity.codes * len(endings) + log.lifecycle.codes % len(endings)  # -1 becomes the last
         return replace(log, activity=used(Categories(codes.astype(np.int32), tuple(names))))
     kept = np.isin(log.lifecycle.codes, [code for code, value in enumerate(told) if value == "complete"])
     return log.where(kept) if kept.any() else log

@@ -98,6 +98,17 @@ class Delay:
 
 
 @dataclass(frozen=True)
+class Wait:
+    """Decide nothing for some hours; what others do goes on."""
+
+    hours: float
+    kind: Literal["wait"] = "wait"
+
+    def words(self) -> str:
+        return f"wait {self.hours:g} h"
+
+
+@dataclass(frozen=True)
 class ChangeFacts:
     """Start from other values of these facts; None takes a fact away."""
 

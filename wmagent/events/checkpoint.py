@@ -31,6 +31,7 @@ class _Header(BaseModel):
     settings: EventSettings
     vocabulary: Vocabulary
     weights: list[float]
+    imagined_weights: list[float]
     patience_hours: float
     gaps: dict[str, list[float]]
     remaining: dict[str, list[float]]
@@ -55,6 +56,7 @@ def save(model: ProcessModel, folder: Path) -> None:
         settings=model.settings,
         vocabulary=model.vocabulary,
         weights=model.weights.tolist(),
+        imagined_weights=model.imagined_weights.tolist(),
         patience_hours=model.patience_hours,
         gaps=_plain(model.gaps),
         remaining=_plain(model.remaining),
@@ -99,6 +101,7 @@ def load(folder: Path) -> ProcessModel:
         _bins(header.remaining),
         trees,
         np.array(header.weights),
+        np.array(header.imagined_weights),
         header.patience_hours,
         courses,
         header.card,

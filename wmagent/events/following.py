@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wmagent.domain.event_log import rows_of
-from wmagent.events.counts import Counts
 from wmagent.events.histories import Histories
-from wmagent.events.online import AdaptiveSets, LocalMixture, TopCalibration
+from wmagent.events.online import AdaptiveSets, AdaptiveWidth, Correction, LeastError, LocalMixture, TopCalibration
 from wmagent.events.process_model import ORDERS, ProcessModel
 from wmagent.events.targets import targets
+
+HALF_LIFE = 1_000  # events, of the memories that fade
+FEW = 0.05  # weight at the beginning of an expert that learns from what is revealed
 
 
 @dataclass(frozen=True)
@@ -27,36 +29,40 @@ class Followed:
 
 
 class Follower:
-    """The part of a model that goes on learning: n-gram memories, weights of experts, calibration, prediction sets."""
+    """The part of a model that goes on learning: a correction of the network, n-gram memories (lasting ones and fading
+    ones), weights of experts, calibration, prediction sets."""
 
     def __init__(self, model: ProcessModel, coverage: float = 0.9) -> None:
         self.model, self.outcomes = model, model.vocabulary.end + 1
-        self.counts = [Counts(order, self.outcomes) for order in ORDERS]
-        for course, ended, times in model.courses:
-            known = (*course, model.vocabulary.end) if ended else course
-            for place in range(1, len(known)):
-                for counts in self.counts:
-                    counts.add(known[max(0, place - max(ORDERS)) : place], known[place], times)
-        few = 0.05
-        weights = np.concatenate([model.weights * (1 - few * len(ORDERS)), np.full(len(ORDERS), few)])
+        self.memories = [*model.memories(), *model.memories(HALF_LIFE)]
+        weights = np.concatenate([model.weights, np.zeros(1 + len(self.memories))])
+        few = 1 - len(self.memories) * FEW - FEW
+        weights = np.where(np.arange(len(weights)) < len(model.weights), few * weights, FEW)
+        self.correction = Correction(self.outcomes, model.settings.width)
         self.mixture = LocalMixture(weights, self.outcomes + 1)
         self.calibration = TopCalibration()
         self.sets = AdaptiveSets(coverage)
 
-    def predict(self, past: list[int], experts: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return (every expert's probabilities, n-grams included; the calibrated mixture) after a past of codes."""
-        told = np.concatenate([experts, [counts.probabilities(past) for counts in self.counts]])
+    def predict(
+        self, past: list[int], latent: NDArray[np.floating], experts: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (what every expert says, (e, c); the calibrated mixture (c,)) after a past of codes and its latent
+        (d,), of which the model's own experts, the network first, say (own, c)."""
+        corrected = self.correction.apply(experts[0], latent)
+        told = np.stack([*experts, corrected, *(memory.probabilities(past) for memory in self.memories)])
         return told, self.calibration.apply(self.mixture.mix(told, past[-1]))
 
-    def reveal(self, past: list[int], told: NDArray[np.float64], code: int) -> None:
-        """Learn from the code that came after a past, of which the experts had told (experts, c)."""
-        if code < self.outcomes:
-            mixed = self.mixture.mix(told, past[-1])
-            self.sets.reveal(self.calibration.apply(mixed), code)
-            self.calibration.reveal(mixed, code)
-            self.mixture.reveal(told[:, code], past[-1])
-            for counts in self.counts:
-                counts.add(past, code)
+    def reveal(self, past: list[int], latent: NDArray[np.floating], told: NDArray[np.float64], code: int) -> None:
+        """Learn from the code that came after a past, of which the experts had told (e, c)."""
+        if code >= self.outcomes:
+            return
+        mixed = self.mixture.mix(told, past[-1])
+        self.sets.reveal(self.calibration.apply(mixed), code)
+        self.calibration.reveal(mixed, code)
+        self.mixture.reveal(told[:, code], past[-1])
+        self.correction.reveal(told[len(self.model.weights)], latent, code)
+        for memory in self.memories:
+            memory.reveal(past, code)
 
 
 def follow(
@@ -68,7 +74,7 @@ def follow(
     it has been silent for the model's patience.
     """
     rows = rows_of(history.starts, cases)
-    experts = model.experts(history, rows)
+    experts, latents = model.experts(history, rows), model.latents(history, rows)
     wanted = targets(history, np.ones(len(history), bool), model.vocabulary.end)
     known_at = history.hours[rows] + np.where(np.isnan(wanted.gap[rows]), model.patience_hours, wanted.gap[rows])
     follower, first = Follower(model, coverage), np.repeat(history.starts[:-1], np.diff(history.starts))
@@ -83,11 +89,34 @@ def follow(
     for moment in np.lexsort((kinds, moments)).tolist():
         place = moment % len(rows)
         if moment < len(rows):
-            told[place], found = follower.predict(pasts[place], experts[:, place])
+            told[place], found = follower.predict(pasts[place], latents[place], experts[:, place])
             if (at := place_of.get(int(rows[place]))) is not None:
                 said[at] = found
                 sets[at, follower.sets.set_of(found)] = True
         else:
-            follower.reveal(pasts[place], told[place], int(wanted.next[rows[place]]))
+            follower.reveal(pasts[place], latents[place], told[place], int(wanted.next[rows[place]]))
             told[place] = np.empty(0)
     return Followed(said, sets, follower.mixture.everywhere.weights)
+
+
+def follow_hours(
+    experts: NDArray[np.float64],
+    true: NDArray[np.float64],
+    asked_at: NDArray[np.float64],
+    known_at: NDArray[np.float64],
+    typical: float,
+    coverage: float = 0.8,
+) -> NDArray[np.float64]:
+    """Return (n, 3) low, median and high hours of what `experts` (e, n, 3) say, weighted and stretched by what was
+    known when each was asked for; `true` (n,) is known at `known_at`."""
+    found = np.empty(experts.shape[1:])
+    weighing, width = LeastError(len(experts), typical), AdaptiveWidth(coverage)
+    kinds = np.repeat([0, 1], len(true))
+    for moment in np.lexsort((kinds, np.concatenate([asked_at, known_at]))).tolist():
+        place = moment % len(true)
+        if moment < len(true):
+            found[place] = width.apply(np.tensordot(weighing.weights, experts[:, place], 1))
+        else:
+            weighing.reveal(experts[:, place, 1], float(true[place]))
+            width.reveal(found[place], float(true[place]))
+    return found

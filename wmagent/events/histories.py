@@ -64,6 +64,7 @@ class Vocabulary(BaseModel):
 
 
 _CLOCK = ("gap", "minutes", "elapsed", "length", "sin", "cos", "hour", *"mtwtfss", "at once", "busy")
+BUSY = _CLOCK.index("busy")  # the one number that depends on other cases
 
 
 @dataclass(frozen=True)
@@ -137,8 +138,13 @@ def _clock(
         hour / 24,
         *((weekday == day).astype(np.float32) for day in range(7)),
         ((gap == 0) & (position > 0)).astype(np.float32),
-        np.log1p(busy) / 3,
+        busyness(busy),
     ]
+
+
+def busyness(events: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return, as a network reads them, numbers of events of all cases in the day before."""
+    return np.log1p(events) / 3
 
 
 def _carried(values: NDArray[np.float64], first: NDArray[np.int64], position: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -57,6 +57,28 @@ class LocalMixture:
         self.seen[place] += 1
 
 
+class Correction:
+    """What a linear reading of the latent adds to a network's log-probabilities, learned from revealed events by
+    gradient steps at `rate`: the last layer goes on learning. `width` of the latents, `outcomes` codes."""
+
+    def __init__(self, outcomes: int, width: int, rate: float = 0.02, decay: float = 1e-4) -> None:
+        self.weights, self.shift = np.zeros((outcomes, width)), np.zeros(outcomes)
+        self.rate, self.decay = rate, decay
+
+    def apply(self, probabilities: NDArray[np.float64], latent: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return corrected probabilities (c,) of a latent (d,)."""
+        odds = np.log(probabilities + FLOOR) + self.weights @ latent + self.shift
+        told = np.exp(odds - odds.max())
+        return told / told.sum()
+
+    def reveal(self, told: NDArray[np.float64], latent: NDArray[np.floating], code: int) -> None:
+        """Follow an event that is now known, of which corrected probabilities (c,) had been given."""
+        error = -told
+        error[code] += 1
+        self.weights += self.rate * (np.outer(error, latent) / np.sqrt(len(latent)) - self.decay * self.weights)
+        self.shift += self.rate * error
+
+
 @dataclass
 class TopCalibration:
     """How likely the top answer really is: a logistic curve over its log-odds that follows revealed events by gradient
@@ -148,23 +170,33 @@ class AdaptiveWidth:
     rate: float = 0.02
     stretch: float = 1.0
 
-    def through(
-        self,
-        quantiles: NDArray[np.float64],
-        true: NDArray[np.float64],
-        asked_at: NDArray[np.float64],
-        known_at: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
-        """Return bounds (n, 2) of (low, median, high) quantiles (n, 3), as they were when each was asked for."""
-        bounds = np.empty((len(true), 2))
-        moments, kinds = np.concatenate([asked_at, known_at]), np.repeat([0, 1], len(true))
-        for moment in np.lexsort((kinds, moments)).tolist():
-            row = moment % len(true)
-            low, middle, high = quantiles[row]
-            if moment < len(true):
-                bounds[row] = max(0.0, middle - self.stretch * (middle - low)), middle + self.stretch * (high - middle)
-            else:
-                missed = not bounds[row, 0] <= true[row] <= bounds[row, 1]
-                change = float(np.exp(self.rate * (missed - (1 - self.coverage))))
-                self.stretch = min(max(self.stretch * change, 1 / MOST_STRETCH), MOST_STRETCH)
-        return bounds
+    def apply(self, quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (low, median, high) with both sides stretched; nothing is below 0."""
+        low, middle, high = quantiles
+        return np.array(
+            [max(0.0, middle - self.stretch * (middle - low)), middle, middle + self.stretch * (high - middle)]
+        )
+
+    def reveal(self, said: NDArray[np.float64], true: float) -> None:
+        """Follow a number that is now known, of which (low, median, high) had been said."""
+        missed = not said[0] <= true <= said[2]
+        change = float(np.exp(self.rate * (missed - (1 - self.coverage))))
+        self.stretch = min(max(self.stretch * change, 1 / MOST_STRETCH), MOST_STRETCH)
+
+
+class LeastError:
+    """Weights of experts who say numbers, by how much they erred lately: exp(-rate x the sum of their errors, which
+    fades), errors in units of what is typical (the exponentially weighted average forecaster)."""
+
+    def __init__(self, experts: int, typical: float, rate: float = 0.1, fading: float = 0.999) -> None:
+        self.lost, self.typical, self.rate, self.fading = np.zeros(experts), max(typical, 1e-9), rate, fading
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Return the weights (e,); they sum to one."""
+        weights = np.exp(-self.rate * (self.lost - self.lost.min()))
+        return weights / weights.sum()
+
+    def reveal(self, said: NDArray[np.float64], true: float) -> None:
+        """Follow a number that is now known, of which the experts had said (e,)."""
+        self.lost = self.fading * self.lost + np.abs(said - true) / self.typical

@@ -3,6 +3,7 @@ Knows columns, its network and its memories; must not know files of logs."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from wmagent.domain.event_log import HOUR, EventLog, rows_of
 from wmagent.errors import InputError, checked_seed
+from wmagent.events.counts import Counts
 from wmagent.events.histories import Histories, Vocabulary, histories
 from wmagent.events.learning import Teaching, batches, refresh, train
 from wmagent.events.network import HistoryNetwork
@@ -29,12 +31,14 @@ METERED = 500  # held-out cases whose latents are measured for collapse
 STEPS = 24  # batches per epoch at least, where the log is large enough
 LEVELS = np.array([0.1, 0.5, 0.9])  # of the remaining hours: a median and its 80 % interval
 ORDERS = (3, 5)  # of the n-gram memories
+AHEAD, MOST_IMAGINED = 3, 4_000  # events imagined, and held-out prefixes, when memories are weighed
 
 
 @dataclass
 class ProcessModel:
-    """What was learned of a process. `weights` are those of the network and the trees, `patience_hours` of silence end
-    a case, `courses` are the recorded ones: codes, is it over, how often was it seen."""
+    """What was learned of a process. `weights` are those of the network and the trees, `imagined_weights` those of the
+    network and the memories in imagined futures, `patience_hours` of silence end a case, `courses` are the recorded
+    ones: codes, is it over, how often was it seen."""
 
     vocabulary: Vocabulary
     settings: EventSettings
@@ -43,6 +47,7 @@ class ProcessModel:
     remaining: Bins
     trees: Trees | None
     weights: NDArray[np.float64]
+    imagined_weights: NDArray[np.float64]
     patience_hours: float
     courses: tuple[tuple[tuple[int, ...], bool, int], ...] = field(repr=False)
     card: dict[str, object] = field(default_factory=dict)
@@ -89,15 +94,20 @@ class ProcessModel:
         asked = asked[wanted.next[asked] >= 0]
         given = [events[asked], *([trees.predict(history, asked)] if trees else [])]
         weights = Mixture.fitted(np.stack(given)[:, np.arange(len(asked)), wanted.next[asked]]).weights
+        spans = np.split(history.activity, log.starts[1:-1])
+        imagined = _imagined_weights(
+            network, history, gaps, latents, [spans[case] for case in kept], asked, wanted.next
+        )
         if settings.refresh:
             refresh(network, teaching, order, settings, seed)
             every = np.flatnonzero(wanted.next >= 0)
             trees = _trees(history, every, wanted.next[every], vocabulary, settings, seed)
-        spans = np.split(history.activity, log.starts[1:-1])
         courses = Counter((tuple(codes.tolist()), done) for codes, done in zip(spans, ended.tolist(), strict=True))
         memory = tuple((codes, done, n) for (codes, done), n in courses.items())
         patience = silence / HOUR
-        return ProcessModel(vocabulary, settings, network, gaps, rest, trees, weights, patience, memory, card, seed)
+        return ProcessModel(
+            vocabulary, settings, network, gaps, rest, trees, weights, imagined, patience, memory, card, seed
+        )
 
     def read(self, log: EventLog) -> Histories:
         """Return a log as this model reads it."""
@@ -124,6 +134,16 @@ class ProcessModel:
             probs = self.network.remaining(torch.from_numpy(latents)).softmax(-1).numpy()
         return self.remaining.quantiles(probs, levels)
 
+    def memories(self, half_life: float = math.inf) -> list[Counts]:
+        """Return n-gram memories of the recorded courses, one for each of ORDERS. Those that fade (`half_life` in
+        events) weigh them as if they had been revealed evenly."""
+        found = [Counts(order, self.vocabulary.end + 1, half_life) for order in ORDERS]
+        events = sum(times * len(codes) for codes, _, times in self.courses)
+        share = min(1.0, half_life / math.log(2) / max(1, events))
+        for codes, ended, times in self.courses:
+            remember(found, (*codes, self.vocabulary.end) if ended else codes, share * times)
+        return found
+
     def save(self, path: str | Path) -> None:
         """Save as a folder of safetensors, JSON and the trees' text."""
         from wmagent.events.checkpoint import save
@@ -136,6 +156,13 @@ class ProcessModel:
         from wmagent.events.checkpoint import load
 
         return load(Path(path))
+
+
+def remember(memories: Sequence[Counts], course: Sequence[int], times: float) -> None:
+    """Count what follows what in a course of codes, seen so many times."""
+    for place in range(1, len(course)):
+        for counts in memories:
+            counts.add(course[max(0, place - max(ORDERS)) : place], course[place], times)
 
 
 def latents_and_events(
@@ -153,6 +180,35 @@ def latents_and_events(
             latents[part.rows[told]] = latent.numpy()[told]
             events[part.rows[told]] = network.events(latent).softmax(-1).numpy()[told]
     return latents, events
+
+
+def _imagined_weights(
+    network: HistoryNetwork,
+    history: Histories,
+    gaps: Bins,
+    latents: NDArray[np.float32],
+    known: Sequence[NDArray[np.int64]],
+    rows: NDArray[np.int64],
+    wanted: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return the weights of the network and of memories of `known` courses under which the events after held-out `rows`
+    were likeliest, the network seeing nothing of the last AHEAD events but what it imagines of them."""
+    first = np.repeat(history.starts[:-1], np.diff(history.starts))
+    rows = rows[rows - first[rows] >= AHEAD][:MOST_IMAGINED]
+    with torch.inference_mode():
+        latent = torch.from_numpy(latents[rows - AHEAD])
+        for back in range(AHEAD - 1, -1, -1):
+            event, bins = history.activity[rows - back], gaps.codes(history.gap[rows - back])
+            latent = network.imagine(latent, torch.from_numpy(event), torch.from_numpy(bins))
+        told = [network.events(latent).softmax(-1).double().numpy()[np.arange(len(rows)), wanted[rows]]]
+    memories = [Counts(order, network.a + 1) for order in ORDERS]
+    for course in known:
+        remember(memories, course.tolist(), 1)
+    pasts = [history.activity[max(first[row], row + 1 - max(ORDERS)) : row + 1].tolist() for row in rows.tolist()]
+    for memory in memories:
+        said = [memory.probabilities(past)[code] for past, code in zip(pasts, wanted[rows].tolist(), strict=True)]
+        told.append(np.array(said))
+    return Mixture.fitted(np.stack(told)).weights
 
 
 def _trees(

@@ -38,17 +38,21 @@ class Bins:
 
     def quantiles(self, probs: NDArray[np.floating], levels: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return quantiles (n, levels) of distributions (n, bins): linear between the edges of a bin."""
+        return np.stack([self._at(probs, np.full(len(probs), level)) for level in levels], 1)
+
+    def drawn(self, probs: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return hours (n,) drawn from distributions (n, bins)."""
+        return self._at(probs, rng.random(len(probs)))
+
+    def _at(self, probs: NDArray[np.floating], levels: NDArray[np.float64]) -> NDArray[np.float64]:
         low = np.concatenate([[0.0], self.edges])
         high = np.append(self.edges, max(2 * self.middles[-1] - self.edges[-1], self.edges[-1]))
         cumulative = np.cumsum(probs, 1) / probs.sum(1, keepdims=True)
-        found = np.empty((len(probs), len(levels)))
-        for place, level in enumerate(levels):
-            bin_ = np.minimum((cumulative < level - 1e-12).sum(1), probs.shape[1] - 1)
-            before = np.where(bin_ > 0, np.take_along_axis(cumulative, np.maximum(bin_ - 1, 0)[:, None], 1)[:, 0], 0.0)
-            share = np.take_along_axis(cumulative, bin_[:, None], 1)[:, 0] - before
-            within = np.clip((level - before) / np.maximum(share, 1e-12), 0, 1)
-            found[:, place] = low[bin_] + within * (high[bin_] - low[bin_])
-        return found
+        bin_ = np.minimum((cumulative < levels[:, None] - 1e-12).sum(1), probs.shape[1] - 1)
+        before = np.where(bin_ > 0, np.take_along_axis(cumulative, np.maximum(bin_ - 1, 0)[:, None], 1)[:, 0], 0.0)
+        share = np.take_along_axis(cumulative, bin_[:, None], 1)[:, 0] - before
+        within = np.clip((levels - before) / np.maximum(share, 1e-12), 0, 1)
+        return low[bin_] + within * (high[bin_] - low[bin_])
 
 
 @dataclass(frozen=True)

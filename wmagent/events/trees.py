@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ def table(history: Histories, rows: NDArray[np.int64], activities: int) -> NDArr
     """Return what trees read of the prefixes that end with `rows`: (n, features); the first LAST + 2 are codes, 0 where
     there was no event yet."""
     first = np.repeat(history.starts[:-1], np.diff(history.starts))[rows]
-    last = [np.where(rows - back >= first, history.activity[rows - back] + 1, 0) for back in range(LAST)]
+    last = [np.where(rows - back >= first, history.activity[np.maximum(rows - back, 0)] + 1, 0) for back in range(LAST)]
     who = [history.resource[rows] + 1, np.where(rows > first, history.resource[rows - 1] + 1, 0)]
     before = np.where(rows > first, history.gap[rows - 1], 0.0)
     counts = _counts(history, activities)[rows]
@@ -86,9 +87,13 @@ class Trees:
 
     def predict(self, history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return (n, activities + 1) probabilities of the next code."""
-        import lightgbm
-
         found = np.full((len(rows), self.activities + 1), FLOOR)
-        told = np.asarray(lightgbm.Booster(model_str=self.text).predict(table(history, rows, self.activities)))
+        told = np.asarray(self._booster.predict(table(history, rows, self.activities)))
         found[:, self.classes] += told.reshape(len(rows), len(self.classes))
         return found / found.sum(1, keepdims=True)
+
+    @cached_property
+    def _booster(self) -> Any:
+        import lightgbm
+
+        return lightgbm.Booster(model_str=self.text)

@@ -104,7 +104,7 @@ def _tables(path: Path, delimiter: str | None, encoding: str | None, batch: int)
 def _parquet(path: Path, batch: int) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:  # buffered, all of it would stay in memory
         yield from file.iter_batches(batch_size=min(batch, 1 << 17))
 
 

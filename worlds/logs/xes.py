@@ -11,6 +11,7 @@ import polars as pl
 
 from wmagent.errors import InputError
 from wmagent.worlds.logs.columns import CASE_PREFIX, TRACE
+from wmagent.worlds.logs.flat_xes import Flat, read_flat
 from wmagent.worlds.logs.opening import chunks
 
 LOG, PART, INSIDE, ATTRIBUTE = 1, 2, 3, 4  # how deep elements stand: <log>, <trace>, <event>, attributes of an event
@@ -24,6 +25,17 @@ def read_xes(path: Path, progress: Callable[[float], None] | None = None) -> tup
     Attributes inside attributes are left out. InputError for what is no XES, for document types and entities (which no
     log needs, and which attacks are made of), and for files that end too early.
     """
+    flat = read_flat(path, progress) or _parsed(path, progress)
+    case_of = pl.Series(TRACE, flat.case_of, pl.Int64)
+    columns = {key: column for key, column in flat.events.items() if key != TRACE}
+    for key, column in flat.traces.items():
+        name = CASE_PREFIX + key
+        columns[name] = column.alias(name).gather(case_of)
+    return pl.DataFrame([case_of, *columns.values()]), flat.cases - case_of.n_unique()
+
+
+def _parsed(path: Path, progress: Callable[[float], None] | None) -> Flat:
+    """Return a file's traces and events, element by element."""
     reader = _Reader(path)
     parser = reader.parser
     try:
@@ -34,12 +46,13 @@ def read_xes(path: Path, progress: Callable[[float], None] | None = None) -> tup
         raise InputError(f"{path}: no well-formed XML ({error}); is the file whole, and is it XES?") from error
     if not reader.opened:
         raise InputError(f"{path}: no XES log: there is no <log> in it")
-    case_of = pl.Series(TRACE, reader.case_of, pl.Int64)
-    columns = {key: _series(key, column, len(case_of)) for key, column in reader.events.items() if key != TRACE}
-    for key, column in reader.traces.items():
-        name = CASE_PREFIX + key
-        columns[name] = _series(name, column, reader.cases).gather(case_of)
-    return pl.DataFrame([case_of, *columns.values()]), reader.cases - case_of.n_unique()
+    n = len(reader.case_of)
+    return Flat(
+        reader.cases,
+        np.array(reader.case_of, np.int64),
+        {key: _series(key, column, n) for key, column in reader.events.items()},
+        {key: _series(key, column, reader.cases) for key, column in reader.traces.items()},
+    )
 
 
 class _Reader:

@@ -1,4 +1,5 @@
-"""Floors of next events: majority, Markov, n-grams frozen and online, boosted trees. Knows columns and splits."""
+"""Floors of next events: majority, Markov, n-grams frozen, online and sampled, boosted trees.
+Knows columns and splits."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wmagent.domain.event_log import HOUR, EventLog, cases_of, rows_of
+from wmagent.evals.event_courses import sampled
 from wmagent.evals.event_split import Split, following, remaining_days
 from wmagent.events.counts import Counts
 
@@ -52,6 +54,35 @@ def counted(log: EventLog, split: Split, order: int, online: bool) -> NDArray[np
             row = int(rows[moment - len(split.asked)])
             counts.add(past(row), int(wanted[row]))
     return found
+
+
+def ngram_rollouts(
+    log: EventLog, split: Split, rows: NDArray[np.int64], draws: int, horizon: int, seed: int, order: int = 4
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return courses sampled from an interpolated Witten-Bell n-gram of training cases after rows (n,) of the log:
+    codes (n, draws, horizon) and told (n, horizon, activities + 1), as event_courses.sampled has them."""
+    counts, wanted = Counts(order, len(log.activity.values) + 1), following(log)
+    first = np.repeat(log.starts[:-1], np.diff(log.starts))
+
+    def past(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        back = rows[:, None] - np.arange(order - 1, -1, -1)
+        return np.where(back >= first[rows, None], log.activity.codes[back], -1).astype(np.int64)
+
+    def told(contexts: NDArray[np.int64]) -> NDArray[np.float64]:
+        kinds, place = np.unique(contexts, axis=0, return_inverse=True)
+        found = [counts.probabilities([code for code in kind if code >= 0]) for kind in kinds.tolist()]
+        return np.stack(found)[place.ravel()]
+
+    train = rows_of(log.starts, split.pool)
+    for context, code in zip(past(train).tolist(), wanted[train].tolist(), strict=True):
+        counts.add([code for code in context if code >= 0], code)
+    contexts = np.repeat(past(rows), draws, 0)
+
+    def advance(some: NDArray[np.int64], events: NDArray[np.int64]) -> NDArray[np.float64]:
+        contexts[some] = np.concatenate([contexts[some, 1:], events[:, None]], 1)
+        return told(contexts[some])
+
+    return sampled(told(past(rows)), advance, draws, horizon, seed)
 
 
 class Boosted:

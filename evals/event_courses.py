@@ -17,12 +17,12 @@ PREFIXES, DRAWS, COMPARED = 600, 30, 10
 STEPS = (1, 3, 5, 10)
 SHORTEST = 12  # steps that are sampled at least
 NOTES = (
-    "asked prefixes of cases whose end is known, drawn at random; a suffix is the activities until the end, without it. "
-    f"similarity: 1 - Damerau-Levenshtein distance over the longer suffix, of the medoid of {COMPARED} sampled "
-    f"suffixes; nll at h: of the h-th next event, from {DRAWS} sampled courses, floored at 1e-6, over prefixes with at "
-    "least h further events, the end being one.",
-    "horizon: the 95 % quantile of training case lengths; longer courses are cut there. Intervals are 95 % by bootstrap "
-    "over cases.",
+    "asked prefixes of cases whose end is known, drawn at random; a suffix is the activities until the end, which it "
+    "does not count. similarity: 1 - Damerau-Levenshtein distance over the longer suffix, of the medoid of "
+    f"{COMPARED} sampled suffixes; nll at h: of the h-th next event, from {DRAWS} sampled courses, floored at 1e-6, "
+    "over prefixes with at least h further events, the end being one.",
+    "horizon: the 95 % quantile of training case lengths; longer courses are cut there. Intervals are 95 % by "
+    "bootstrap over cases.",
 )
 
 # (rows, draws, horizon, seed) -> codes (n, draws, horizon) and told (n, horizon, activities + 1), as `sampled` has them

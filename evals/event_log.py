@@ -56,6 +56,7 @@ def run(
         raise InputError(
             f"the split leaves {len(split.pool)} training cases and {len(split.asked)} questions; give a longer log"
         )
+    from wmagent.evals.event_lstm import Lstm, on_random_split
     from wmagent.events.following import follow
     from wmagent.events.process_model import ProcessModel
 
@@ -81,8 +82,9 @@ def run(
         for name, floor in NEXT_EVENT.items():
             scored[name] = _scores(floor(log, split), split, seed)
             say(f"{name}: {scored[name]}")
-        scored["boosted trees"] = _scores(boosted.events(), split, seed)
-        say(f"boosted trees: {scored['boosted trees']}")
+        for name, floor in {"LSTM": Lstm(log, split, seed, unknown_at_start), "boosted trees": boosted}.items():
+            scored[name] = _scores(floor.events(), split, seed)
+            say(f"{name}: {scored[name]}")
     inside = _spread(followed.sets.astype(float), codes, len(log.activity.values))
     found: dict[str, Any] = {
         "eval": "event-log",
@@ -103,6 +105,8 @@ def run(
         "weights": [round(weight, 3) for weight in followed.weights.tolist()],
         "remaining": _remaining(model, log, history, split, boosted, seed, say),
     }
+    if options.floors:
+        found["random_split"] = on_random_split(log, seed, unknown_at_start)
     if options.outcome is not None:
         found["outcome"] = _outcome(model, log, history, split, boosted, options.outcome, seed, say)
     return found | {"seconds": round(time.perf_counter() - began, 1), "notes": list(NOTES), "versions": versions()}

@@ -48,7 +48,6 @@ def similarities(said: NDArray[np.int64], true: NDArray[np.int64]) -> NDArray[np
     """Return for pairs of sequences (n, s) and (n, t), -1 from their ends on, 1 - Damerau-Levenshtein distance (optimal
     string alignment) over the longer length (n,); 1 where both are empty."""
     lengths, wanted = (said >= 0).sum(1), (true >= 0).sum(1)
-    said, true = said.astype(np.int16), true.astype(np.int16)
     place = np.arange(true.shape[1] + 1, dtype=np.int16)
     last = np.tile(place, (len(said), 1))
     before, distance = last, wanted.copy()

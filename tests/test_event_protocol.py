@@ -9,7 +9,7 @@ import pytest
 
 from wmagent.domain.event_log import HOUR, Categories, EventLog
 from wmagent.evals.event_baselines import counted
-from wmagent.evals.event_metrics import average_precision, macro_f1, medoid, over_cases, similarity
+from wmagent.evals.event_metrics import average_precision, macro_f1, medoids, over_cases, similarities
 from wmagent.evals.event_split import random_split, strict_split
 from wmagent.evals.metrics import auroc, ece
 from wmagent.events.counts import Counts
@@ -87,11 +87,12 @@ def test_scores_by_hand() -> None:
 
 
 def test_suffixes_by_hand() -> None:
-    assert similarity([1, 2, 3], [1, 2, 3]) == 1.0
-    assert similarity([1, 2, 3], [1, 3, 2]) == pytest.approx(2 / 3)  # one swap
-    assert similarity([1], [1, 2, 3, 4]) == pytest.approx(0.25)
-    assert similarity([], []) == 1.0
-    assert medoid([[1, 2], [1, 2, 3], [9]]) == 0
+    said = np.array([[1, 2, 3, -1], [1, 2, 3, -1], [1, -1, -1, -1], [-1, -1, -1, -1], [1, 2, 3, 4], [4, 1, 2, 3]])
+    true = np.array([[1, 2, 3, -1], [1, 3, 2, -1], [1, 2, 3, 4], [-1, -1, -1, -1], [-1, -1, -1, -1], [1, 2, 3, -1]])
+    assert similarities(said, true) == pytest.approx([1, 2 / 3, 1 / 4, 1, 0, 3 / 4])  # the second is one swap
+    assert similarities(true, said) == pytest.approx(similarities(said, true))
+    sets = np.array([[[1, 2, -1], [1, 2, 3], [9, -1, -1]], [[9, 9, 9], [1, 2, 3], [1, 2, 4]]])
+    assert medoids(sets).tolist() == [0, 1]
 
 
 def test_weights_follow_who_is_right() -> None:

@@ -196,7 +196,10 @@ def test_from_the_command_line(tmp_path: Path) -> None:
 def test_the_protocol_from_the_command_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = xes(loans(150), tmp_path / "loans.xes")
     said = run("eval", "log", path, "--preset", "tiny", "--outcome", "grant", "-o", tmp_path / "results")
-    assert set(said["next_event"]) >= {"wmagent, online", "majority", "Markov", "n-gram, online", "boosted trees"}
+    floors = {"majority", "Markov", "n-gram, online", "LSTM", "boosted trees"}
+    assert set(said["next_event"]) >= {"wmagent, online", *floors}
+    assert set(said["random_split"]["next_event"]) == {"n-gram", "LSTM"}
+    assert "flatter" in said["random_split"]["note"]
     assert said["next_event"]["wmagent, online"]["nll"] < said["next_event"]["majority"]["nll"] / 2
     assert 0 <= said["outcome"]["wmagent, direct head"]["auc"] <= 1
     assert (tmp_path / "results" / "log-loans-complete.md").is_file()

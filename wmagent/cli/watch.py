@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,7 +74,7 @@ def _lines(source: str, follow: bool) -> Iterator[bytes | None]:
     if source == "-":
         if sys.stdin is None:
             raise InputError("stdin is closed; give a file, or pipe lines into this command")
-        return split(iter(lambda: os.read(sys.stdin.fileno(), 1 << 16), b""))
+        return split(iter(lambda: sys.stdin.buffer.readline(1 << 16), b""))
     if not source.lower().endswith((".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".log")):
         raise InputError(f"{source}: only CSV and JSON lines grow line by line; `wmagent anomalies` reads other logs")
     if not Path(source).is_file():

@@ -88,7 +88,7 @@ class Detector:
     def close(self, expected: Expectation) -> Judgement:
         """Judge that nothing came after a past, and learn from it."""
         end = self.model.vocabulary.end
-        found = self._judged(expected.events, end, {"end": _surprise(expected.events, end)}, "end")
+        found = self._judged(expected.events, end, {"activity": _surprise(expected.events, end)})
         self.follower.reveal(expected.past, expected.latent, expected.told, end)
         return found
 
@@ -108,14 +108,14 @@ class Detector:
         return expected.events[:end] @ gap_chances(self.model, latents, np.arange(end))
 
     def _judged(
-        self, events: NDArray[np.float64], code: int, surprises: dict[str, float], side: Kind = "activity"
+        self, events: NDArray[np.float64], code: int, surprises: dict[str, float], side: Kind = "too late"
     ) -> Judgement:
         verdict = self.alarms.judge(surprises)
         return Judgement(
             verdict.p_value,
             verdict.alarm,
-            "activity" if verdict.kind == "activity" else side,
-            surprises.get("activity", surprises.get("end", 0.0)),
+            side if verdict.kind == "time" else "end" if code == self.model.vocabulary.end else "activity",
+            surprises["activity"],
             surprises.get("time", 0.0),
             tuple((other, float(events[other])) for other in _likeliest(events)),
         )

@@ -17,7 +17,7 @@ from wmagent.events.online import FLOOR
 from wmagent.events.process_model import ORDERS, ProcessModel
 
 FEW = 0.05  # weight of every memory; the network has the rest
-TOKENS = 1 << 14  # events that the network reads at once
+TOKENS = 1 << 12  # events that the network reads at once; with more, freed memory is not given back
 
 
 class Scorer:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from wmagent.errors import InputError
 from wmagent.worlds.logs.opening import chunks
 
-BLOCK = 1 << 23  # bytes that are read at once
+BLOCK = 1 << 22  # bytes that are read at once
 LONGEST = 1 << 26  # bytes before the first trace, or of one trace, at most
 BEGIN, END = b"<trace", b"</trace>"
 OUTSIDE, TRACE, EVENT = 0, 1, 2  # where an attribute, or a tag, stands

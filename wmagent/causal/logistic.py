@@ -39,7 +39,7 @@ class Logistic:
             if np.abs(step).max() < NEAR:
                 break
         probs = expit(told @ found)
-        inverse = np.linalg.inv(_hessian(told, probs, penalty))
+        inverse = np.linalg.inv(_hessian(told, probs, penalty)).astype(np.float64)
         return Logistic(found, inverse, told * (outcome - probs)[:, None], penalty)
 
     def predict(self, rows: Floats) -> Floats:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wmagent.cli import anomalies, demo, describe, evals, goal, learn, lm, logs, plan, play, what_if, world
+from wmagent.cli import anomalies, demo, describe, evals, fairness, goal, learn, lm, logs, plan, play, what_if, world
 from wmagent.cli.output import Commands
 
 app = typer.Typer(
@@ -48,4 +48,5 @@ app.command("forecast")(logs.forecast)
 app.command("describe")(describe.describe)
 app.add_typer(world.app, name="world")
 app.add_typer(lm.app, name="lm")
+evals.app.command("fairness")(fairness.fairness)
 app.add_typer(evals.app, name="eval")

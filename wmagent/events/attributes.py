@@ -3,6 +3,7 @@ Knows a process model and estimates; must not know files, nor whether an associa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wmagent.causal.differences import difference, holm, two_sided
+from wmagent.causal.differences import LEVEL, difference, holm, two_sided
 from wmagent.causal.estimates import Decisions, Estimate, doubly_robust, inverse_propensity, naive, weighted_share
 from wmagent.causal.sensitivity import e_value, e_value_limit
 from wmagent.domain.event_log import Categories, EventLog
@@ -39,12 +40,12 @@ class AttributeEffect:
     `values[0]`, all else known at the start alike.
 
     `predicted` are the model's mean predictions with each value over the same `cases` (g-computation), `difference`
-    the second minus the first, its interval by bootstrap over cases. `naive` compares the `support` cases that have
-    the values; `inverse_propensity` and `doubly_robust` adjust those for all else known at the start (None for numbers,
-    of which no value has enough cases). `overlap` is the share of cases that might have had either value. `e_value`
-    says how strongly (as a risk ratio) something that was not recorded would have to go with both the attribute and the
-    outcome to explain the difference away, `e_value_limit` the interval. `adjusted_p_value` is Holm's, over all that
-    was asked together.
+    the second minus the first, its interval 1.96 standard errors by bootstrap over cases. `naive` compares the
+    `support` cases that have the values; `inverse_propensity` and `doubly_robust` adjust those for all else known at
+    the start (None for numbers, of which no value has enough cases). `overlap` is the share of cases that might have
+    had either value, `left_out` are cases that began too late to have ended. `e_value` says how strongly (as a risk
+    ratio) something that was not recorded would have to go with both the attribute and the outcome to explain the
+    difference away, `e_value_limit` the interval. `adjusted_p_value` is Holm's, over all that was asked together.
     """
 
     attribute: str
@@ -187,8 +188,10 @@ class _Question:
         told = [asked(heads, read, starts.fold) for read in self.read]
         before, after = (float(probs.mean()) for probs in told)
         drawn = self._redrawn(code)
-        gaps, ratios = drawn[1] - drawn[0], drawn[1] / np.maximum(drawn[0], 1e-12)
-        p_value = two_sided(after - before, float(gaps.std()))
+        error = float((drawn[1] - drawn[0]).std())
+        ratio, drawn_ratios = _ratio(before, after), _ratio(drawn[0], drawn[1])
+        factor = math.exp(LEVEL * float(np.log(drawn_ratios).std()))
+        p_value = two_sided(after - before, error)
         return AttributeEffect(
             self.attribute,
             self.values,
@@ -197,12 +200,12 @@ class _Question:
             (int(self.has[0].sum()), int(self.has[1].sum())),
             starts.left_out,
             (before, after),
-            Difference(after - before, _ends(gaps)),
+            Difference(after - before, (after - before - LEVEL * error, after - before + LEVEL * error)),
             p_value,
             p_value,
             **self._beside(told, starts.happened[:, code].astype(np.float64)),
-            e_value=e_value(after / max(before, 1e-12)),
-            e_value_limit=e_value_limit(*_ends(ratios)),
+            e_value=e_value(float(ratio)),
+            e_value_limit=e_value_limit(float(ratio) / factor, float(ratio) * factor),
         )
 
     def _redrawn(self, code: int) -> Floats:
@@ -285,6 +288,5 @@ def _difference(arms: list[Estimate]) -> Difference:
     return Difference(*difference(*arms))
 
 
-def _ends(drawn: Floats) -> tuple[float, float]:
-    low, high = np.quantile(drawn, (0.025, 0.975)).tolist()
-    return low, high
+def _ratio(before: Floats | float, after: Floats | float) -> Floats:
+    return np.maximum(after, 1e-6) / np.maximum(before, 1e-6)

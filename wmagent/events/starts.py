@@ -19,23 +19,28 @@ Value = str | float
 Floats = NDArray[np.float64]
 DIRECTIONS = 8  # principal ones of the latents that a head reads; more only add noise
 FOLDS = 2
+MOSTLY = 0.95  # of cases take less time than this
 
 
 class Starts:
-    """The cases of a log that are over, as they were known at their first event.
+    """The cases of a log that had time to end, as they were known at their first event.
 
-    `log` holds them alone, `left_out` is how many are still open, `happened` (n, activities of the log) says what
+    These began so long before the log's end as 95 % of cases take: to keep those that did end would keep the short
+    ones. `log` holds them alone, `left_out` is how many began later, `happened` (n, activities of the log) says what
     happened after the first event, `fold` (n,) 0 or 1: heads learned on the one are asked about the other.
     """
 
     def __init__(self, model: ProcessModel, log: EventLog, seed: int = 0) -> None:
         checked_seed(seed)
-        ends = log.time[log.starts[1:] - 1] / 3.6e9
-        over = np.flatnonzero(ends < log.time.max() / 3.6e9 - model.patience_hours)
-        if len(over) < 2:
-            raise InputError(f"{len(over)} cases of the log are over; give a log in which more have ended")
-        self.model, self.log, self.left_out = model, log.take(over), len(log.cases) - len(over)
-        n, codes = len(over), len(self.log.activity.values)
+        first, last = log.time[log.starts[:-1]], log.time[log.starts[1:] - 1]
+        early = np.flatnonzero(first <= log.time.max() - np.quantile(last - first, MOSTLY))
+        if len(early) < FOLDS * 2:
+            raise InputError(
+                f"{len(early)} cases began early enough to have ended before the log does; give a log that covers more "
+                "time than its cases take"
+            )
+        self.model, self.log, self.left_out = model, log.take(early), len(log.cases) - len(early)
+        n, codes = len(early), len(self.log.activity.values)
         later = np.ones(len(self.log), bool)
         later[self.log.starts[:-1]] = False
         place = (cases_of(self.log.starts) * codes + self.log.activity.codes)[later]
@@ -96,7 +101,10 @@ class Starts:
         history, rows = self.model.read(log), log.starts[:-1]
         first = Histories(
             np.arange(len(rows) + 1),
-            *(part[rows] for part in (history.activity, history.resource, history.numbers, history.hours)),
+            history.activity[rows],
+            history.resource[rows],
+            history.numbers[rows],
+            history.hours[rows],
             np.zeros(len(rows)),
         )
         begun = np.eye(self.model.vocabulary.end + 2)[first.activity]

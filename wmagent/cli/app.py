@@ -12,6 +12,7 @@ from wmagent.cli import (
     describe,
     drift,
     evals,
+    fairness,
     goal,
     learn,
     lm,
@@ -65,4 +66,5 @@ app.command("watch")(watch.watch)
 app.command("describe")(describe.describe)
 app.add_typer(world.app, name="world")
 app.add_typer(lm.app, name="lm")
+evals.app.command("fairness")(fairness.fairness)
 app.add_typer(evals.app, name="eval")

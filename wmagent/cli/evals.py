@@ -82,7 +82,7 @@ def contract(
 
     _known(planner)
     settings = Settings(world=world, transitions=transitions, preset=preset, planner=planner)
-    _answer("contract", run(seeds or (0, 1, 2), settings, models, note), out, as_json)
+    answer("contract", run(seeds or (0, 1, 2), settings, models, note), out, as_json)
 
 
 @app.command("suite")
@@ -118,7 +118,7 @@ def suite(
         models=models,
         progress=note,
     )
-    _answer("suite", result, out, as_json)
+    answer("suite", result, out, as_json)
 
 
 @app.command("what-if")
@@ -166,7 +166,7 @@ def what_if(
     _usable(world, planner, preset, models, out)
     settings = Settings(transitions=transitions, preset=preset, text=text, planner=planner, parts=chosen)
     result = run(world, tuple(dict.fromkeys(seeds or (0,))), settings, models, note)
-    _answer("what-if", result, out, as_json, summary(result.get("per_seed", [result])))
+    answer("what-if", result, out, as_json, summary(result.get("per_seed", [result])))
 
 
 @app.command("search-scaling")
@@ -197,7 +197,7 @@ def search_scaling(
     _usable(world, "best-first", preset, models, out)
     settings = Settings(world=world, transitions=transitions, preset=preset)
     result = run(seeds or (0,), settings, models, note)
-    _answer("search-scaling", result, out, as_json, by_point(result))
+    answer("search-scaling", result, out, as_json, by_point(result))
 
 
 @app.command("language")
@@ -241,7 +241,7 @@ def language(
     asked = replace(QUICK, rows=min(rows, QUICK.rows)) if quick else Settings(rows=rows)
     asked = replace(asked, lm=lm, second=second, source=source, models=models)
     result = run(seed, asked, parts, note)
-    _answer("language", result, out, as_json, {name: part.get("summary") for name, part in result["parts"].items()})
+    answer("language", result, out, as_json, {name: part.get("summary") for name, part in result["parts"].items()})
 
 
 @app.command("log")
@@ -276,7 +276,7 @@ def log(
     result = run(events, seed, Options(outcome, preset, floors), quality.written_back, note)
     result = {"source": source.name, "lifecycle": lifecycle, "quality": quality.plain(), **result}
     view = {"next event": result["next_event"], "remaining time": result["remaining"], "sets": {"90 %": result["sets"]}}
-    _answer(f"log-{source.name.split('.')[0]}-{lifecycle}", result, out, as_json, view)
+    answer(f"log-{source.name.split('.')[0]}-{lifecycle}", result, out, as_json, view)
 
 
 def _usable(world: str, planner: str, preset: str, *folders: Path | None) -> None:
@@ -300,7 +300,7 @@ def _known(*names: str) -> None:
         planner(name)
 
 
-def _answer(
+def answer(
     name: str, result: dict[str, object], out: Path | None, as_json: bool, view: Mapping[str, object] | None = None
 ) -> None:
     """Show the result (people: `view`, by default its summary), and write its files where a folder is given."""

@@ -20,7 +20,8 @@ NOTES = (
     "asked prefixes of cases whose end is known, drawn at random; a suffix is the activities until the end, which it "
     "does not count. similarity: 1 - Damerau-Levenshtein distance over the longer suffix, of the medoid of "
     f"{COMPARED} sampled suffixes; nll at h: of the h-th next event, from {DRAWS} sampled courses, floored at 1e-6, "
-    "over prefixes with at least h further events, the end being one.",
+    "over prefixes with at least h further events, the end being one. nll_or_end: over all prefixes, where what is "
+    "true once a case has ended is the end.",
     "horizon: the 95 % quantile of training case lengths; longer courses are cut there. Intervals are 95 % by "
     "bootstrap over cases.",
 )
@@ -116,11 +117,12 @@ def _scores(
         "similarity_interval": over_cases(like, cases, seed),
         "nll": {},
         "nll_interval": {},
+        "nll_or_end": {},
     }
     for h in STEPS:
-        here = left + 1 >= h
+        lost, here = likelihood(told[:, h - 1], closed[:, h - 1]), left + 1 >= h
+        found["nll_or_end"][str(h)] = float(lost.mean())
         if here.any():
-            lost = likelihood(told[here, h - 1], closed[here, h - 1])
-            found["nll"][str(h)] = float(lost.mean())
-            found["nll_interval"][str(h)] = over_cases(lost, cases[here], seed)
+            found["nll"][str(h)] = float(lost[here].mean())
+            found["nll_interval"][str(h)] = over_cases(lost[here], cases[here], seed)
     return found

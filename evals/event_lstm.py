@@ -21,7 +21,7 @@ from wmagent.evals.event_split import Split, following, random_split
 
 WIDTH, DROPOUT = 88, 0.1
 RESOURCES = 60  # the most frequent are told apart
-STEPS, RATE = 600, 5e-3
+STEPS, RATE = 400, 5e-3
 FEWEST, MOST = 8, 60  # epochs; between them about STEPS
 TOKENS, LONGEST = 512, 200  # events per batch, and of a case in training
 FLATTERS = (

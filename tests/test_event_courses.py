@@ -111,6 +111,7 @@ def test_scores_of_who_knows_the_future_and_who_does_not() -> None:
     left = (true >= 0).sum(1)
     assert stops["similarity"] == pytest.approx((left == 0).mean())
     assert stops["nll"]["3"] == pytest.approx(-np.log(1e-6) * (left[left >= 2] > 2).mean())
+    assert stops["nll_or_end"]["3"] == pytest.approx(-np.log(1e-6) * (left > 2).mean())
     assert stops["similarity"] < ngram["similarity"] < 1
     assert 0 < ngram["nll"]["3"] < 1.5
     assert said["asked_at"]["3"] == (left >= 2).sum()

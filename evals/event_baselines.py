@@ -99,14 +99,14 @@ class Boosted:
         wanted = following(self.log)[self.rows]
         known = wanted < len(self.log.activity.values)
         known |= self.split.over[cases_of(self.log.starts)[self.rows]]
-        model = self._fitted(self.rows[known], wanted[known])
+        model = self._fitted(self.table[self.rows[known]], wanted[known])
         found = np.full((len(self.split.asked), len(self.log.activity.values) + 1), FLOOR)
         found[:, model.classes_] += model.predict_proba(self.table[self.split.asked.rows])
         return found / found.sum(1, keepdims=True)
 
     def outcome(self, rows: NDArray[np.int64], hit: NDArray[np.bool_], asked: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return P(outcome) at asked rows, learned from training rows with what became of them."""
-        return self._fitted(rows, hit).predict_proba(self.table[asked])[:, 1]
+        return self._fitted(self.table[rows], hit).predict_proba(self.table[asked])[:, 1]
 
     def remaining(self, asked: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the .1, .5 and .9 quantiles (n, 3) of the days that remain."""
@@ -119,11 +119,38 @@ class Boosted:
             said.append(np.maximum(model.fit(self.table[rows], days).predict(self.table[asked]), 0))
         return np.stack(said, 1)
 
-    def _fitted(self, rows: NDArray[np.int64], wanted: NDArray[Any]) -> Any:
+    def after(
+        self,
+        train: NDArray[np.int64],
+        actions: NDArray[np.int64],
+        wanted: NDArray[np.int64],
+        asked: NDArray[np.int64],
+        action: NDArray[np.int64],
+        others: NDArray[np.int64],
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return (n, activities + 1) of the event after an action: told the action, nothing of it, and another one;
+        learned from training rows, their actions and what came after these."""
+        found = {}
+        blind = self._fitted(self.table[train], wanted)
+        codes = [*_CODES, self.table.shape[1]]
+        seeing = self._fitted(np.column_stack([self.table[train], actions]), wanted, codes)
+        reads = {"correct": (seeing, action), "none": (blind, None), "shuffled": (seeing, others)}
+        for kind, (model, given) in reads.items():
+            read = self.table[asked] if given is None else np.column_stack([self.table[asked], given])
+            told = np.full((len(asked), len(self.log.activity.values) + 1), FLOOR)
+            told[:, model.classes_] += model.predict_proba(read)
+            found[kind] = told / told.sum(1, keepdims=True)
+        return found
+
+    def _fitted(self, read: NDArray[np.float32], wanted: NDArray[Any], codes: list[int] | None = None) -> Any:
+        """Return a classifier of what is read (n, f); classes that occur once cannot be learned."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        model = HistGradientBoostingClassifier(learning_rate=0.06, l2_regularization=1.0, **self._settings(200))
-        return model.fit(self.table[rows], wanted)
+        settings = self._settings(200) | {"categorical_features": codes or _CODES}
+        kinds, place, n = np.unique(wanted, return_inverse=True, return_counts=True)
+        often = n[place] > 1 if len(kinds) > 2 else np.ones(len(wanted), bool)
+        model = HistGradientBoostingClassifier(learning_rate=0.06, l2_regularization=1.0, **settings)
+        return model.fit(read[often], wanted[often])
 
     def _settings(self, rounds: int) -> dict[str, Any]:
         return {"max_iter": rounds, "random_state": self.seed, "categorical_features": _CODES}

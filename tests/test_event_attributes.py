@@ -73,14 +73,17 @@ def test_a_confounded_rule_is_found_with_its_size_where_shares_mislead(
     found = attribute_effect(model, log, "origin", ORIGIN, "refuse")
     low, high = found.difference.interval
     assert low < truth < high < found.naive.interval[0]
-    assert low > 0.08 and high - low < 0.15
-    assert found.doubly_robust is not None and found.inverse_propensity is not None
+    assert low > 0.08
+    assert high - low < 0.15
+    assert found.doubly_robust is not None
+    assert found.inverse_propensity is not None
     assert found.doubly_robust.interval[0] < truth < found.doubly_robust.interval[1]
     assert abs(found.inverse_propensity.value - truth) < 0.05
     assert found.predicted[1] - found.predicted[0] == pytest.approx(found.difference.value)
     assert 1 < found.e_value_limit < found.e_value
     assert sum(found.support) == found.cases == len(log.cases) - found.left_out
-    assert "predicted association" in found.words() and "'refuse'" in found.words()
+    assert "predicted association" in found.words()
+    assert "'refuse'" in found.words()
     back = attribute_effect(model, log, "origin", ("abroad", "home"), "refuse")
     assert back.difference.value == pytest.approx(-found.difference.value)
 
@@ -95,7 +98,9 @@ def test_a_scan_finds_the_rule_without_being_told_and_nothing_of_what_does_nothi
     assert all(effect.adjusted_p_value < 0.01 for effect in scans["origin"].effects)
     assert all(effect.adjusted_p_value > 0.05 for effect in scans["colour"].effects)
     largest = scans["debt"].largest
-    assert largest is not None and largest.doubly_robust is None and abs(largest.difference.value) > 0.2
+    assert largest is not None
+    assert largest.doubly_robust is None
+    assert abs(largest.difference.value) > 0.2
 
 
 def test_no_rule_is_found_where_there_is_none_though_shares_differ(fair: tuple[ProcessModel, EventLog]) -> None:

@@ -17,6 +17,7 @@ from wmagent.cli import (
     learn,
     lm,
     logs,
+    ownership,
     plan,
     play,
     watch,
@@ -63,6 +64,7 @@ app.command("anomalies")(anomalies.anomalies)
 app.command("forecast")(logs.forecast)
 app.command("drift")(drift.drift)
 app.command("watch")(watch.watch)
+app.command("ownership")(ownership.ownership)
 app.command("describe")(describe.describe)
 app.add_typer(world.app, name="world")
 app.add_typer(lm.app, name="lm")

@@ -118,7 +118,7 @@ def forecast(
     if as_json:
         show_json({"model": str(path), "open": len(found), "cases": [one.plain() for one in found]})
         return
-    from wmagent.cli.tables import forecasts_view
+    from wmagent.cli.log_tables import forecasts_view
 
     show(forecasts_view(found[:show_at_most], len(found)))
 
@@ -143,7 +143,7 @@ def anomalies_log(
     if as_json:
         show_json({"model": str(path), "alpha": alpha, **found.plain()})
     else:
-        from wmagent.cli.tables import odd_events_view
+        from wmagent.cli.log_tables import odd_events_view
 
         show(odd_events_view(found, alpha, show_at_most))
     return bool(found.anomalies or found.overdue)

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from wmagent.events.anomalies import Checked
-    from wmagent.events.forecasts import CaseForecast
-
 
 def plan_view(plan: Plan) -> RenderableType:
     """Return everything a person wants to see of a plan: steps, certainty, evidence, what was rejected and why."""
@@ -41,7 +38,7 @@ def plan_view(plan: Plan) -> RenderableType:
     if any(step.evidence.cases for step in plan.steps):
         parts.append(_evidence(plan))
     parts.extend(_warnings(plan.warnings))
-    parts.append(_small(f"{plan.imagined:,} imagined transitions in {plan.milliseconds:.0f} ms ({plan.planner})"))
+    parts.append(small(f"{plan.imagined:,} imagined transitions in {plan.milliseconds:.0f} ms ({plan.planner})"))
     return Group(*parts)
 
 
@@ -50,11 +47,11 @@ def what_if_view(answer: WhatIf) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    table = _table("", "course", "P(goal)", caption=None)
-    _row(table, "as planned", arrow(answer.baseline_actions), percent(answer.baseline_probability))
-    _row(table, "what if", arrow(answer.actions), percent(answer.probability))
+    table = table_of("", "course", "P(goal)", caption=None)
+    add_row(table, "as planned", arrow(answer.baseline_actions), percent(answer.baseline_probability))
+    add_row(table, "what if", arrow(answer.actions), percent(answer.probability))
     if answer.replanned_probability is not None:
-        _row(table, "best that remains", arrow(answer.replanned_actions), percent(answer.replanned_probability))
+        add_row(table, "best that remains", arrow(answer.replanned_actions), percent(answer.replanned_probability))
     head = Text(f"{answer.question} ", style="bold")
     if answer.probability is None:
         head.append("No number: this is outside what the model knows.", style="yellow")
@@ -67,22 +64,22 @@ def what_if_view(answer: WhatIf) -> RenderableType:
     took = f"{answer.imagined:,} imagined transitions in {answer.milliseconds:.0f} ms; support: {answer.support}"
     took += f"; {answer.n:,} similar cases of the first step that deviates" if answer.n is not None else ""
     took += f", which the record chooses with {percent(answer.propensity)}" if answer.propensity is not None else ""
-    return Group(head, table, *said, *behind, *_warnings(answer.warnings), _small(took))
+    return Group(head, table, *said, *behind, *_warnings(answer.warnings), small(took))
 
 
 def comparison_view(found: Comparison) -> RenderableType:
     """Return several what-ifs side by side, the most promising first."""
     from rich.console import Group
 
-    table = _table("", "what if", "P(goal)", "90 % interval", "against the plan", "time", "support")
+    table = table_of("", "what if", "P(goal)", "90 % interval", "against the plan", "time", "support")
     plan = percent(found.baseline_probability)
     bounds = interval(found.baseline_interval).removeprefix("90 % interval ")
-    _row(table, "as planned", arrow(found.baseline_actions), plan, bounds, "", "", "", style="dim")
+    add_row(table, "as planned", arrow(found.baseline_actions), plan, bounds, "", "", "", style="dim")
     for one in found.ranked:
         answer = one.answer
         bounds = interval(answer.interval).removeprefix("90 % interval ")
         question = answer.question.removeprefix("what if ").removesuffix("?")
-        _row(
+        add_row(
             table,
             one.name,
             question,
@@ -100,7 +97,7 @@ def anomalies_view(found: Sequence[Anomaly], checked: int, flagged: int) -> Rend
     """Return the given anomalies, the most surprising first, with the facts that are odd."""
     from rich.console import Group
 
-    table = _table("row", "action", "surprise", "p", "odd facts")
+    table = table_of("row", "action", "surprise", "p", "odd facts")
     for anomaly in found:
         odd = "\n".join(
             f"{fact.key}: expected {value(fact.expected)} ({percent(fact.expected_probability)}), "
@@ -108,7 +105,7 @@ def anomalies_view(found: Sequence[Anomaly], checked: int, flagged: int) -> Rend
             for fact in anomaly.odd[:3]
         )
         style = "" if anomaly.flagged else "dim"
-        _row(
+        add_row(
             table,
             str(anomaly.index),
             anomaly.action.label(),
@@ -118,48 +115,15 @@ def anomalies_view(found: Sequence[Anomaly], checked: int, flagged: int) -> Rend
             style=style,
         )
     text = f"{flagged:,} of {checked:,} transitions flagged"
-    return Group(table, _small(text)) if found else _small(text)
+    return Group(table, small(text)) if found else small(text)
 
 
 def pairs_view(rows: Iterable[tuple[str, str]], head: tuple[str, str]) -> RenderableType:
     """Return two plain columns under the given heads."""
-    table = _table(*head)
+    table = table_of(*head)
     for name, meaning in rows:
-        _row(table, name, meaning)
+        add_row(table, name, meaning)
     return table
-
-
-def forecasts_view(found: Sequence[CaseForecast], n: int) -> RenderableType:
-    """Return what comes next in open cases, one row each."""
-    table = _table("case", "so far", "next", "set of 90 %", "remaining (80 %)", caption=f"{n} open cases")
-    for one in found:
-        following = ", ".join(f"{name} {chance:.0%}" for name, chance in one.next[:3])
-        low, middle, high = (hours / 24 for hours in one.remaining_hours)
-        _row(
-            table,
-            one.case,
-            f"{one.events} events, {one.last}",
-            following,
-            ", ".join(one.likely),
-            f"{middle:.1f} days ({low:.1f} to {high:.1f})",
-        )
-    return table
-
-
-def odd_events_view(found: Checked, alpha: float, most: int) -> RenderableType:
-    """Return the odd events of a log, the rarest first, then cases that are overdue; at most so many of each."""
-    from rich.console import Group
-
-    table = _table("case", "event", "time", "p", "odd", "expected instead")
-    for one in (*found.anomalies[:most], *found.overdue[:most]):
-        expected = ", ".join(f"{name} {chance:.0%}" for name, chance in one.expected)
-        what = f"{one.event}, {one.activity}"
-        _row(table, one.case, what, one.time[:19].replace("T", " "), f"{one.p_value:.4f}", one.kind, expected)
-    text = (
-        f"{len(found.anomalies):,} alarms among {found.judged:,} events and ends ({found.alarm_rate:.1%}; alpha is "
-        f"{alpha:.1%}); {len(found.overdue):,} cases overdue"
-    )
-    return Group(table, _small(text)) if found.anomalies or found.overdue else _small(text)
 
 
 def scores_view(scores: Mapping[str, object]) -> RenderableType:
@@ -178,9 +142,9 @@ def scores_view(scores: Mapping[str, object]) -> RenderableType:
 
 def _group_view(name: str, group: Mapping[str, Mapping[str, object]]) -> RenderableType:
     columns = list(dict.fromkeys(key for row in group.values() for key in row))
-    table = _table(name, *columns)
+    table = table_of(name, *columns)
     for label, row in group.items():
-        _row(table, label, *(_number(row.get(column)) for column in columns))
+        add_row(table, label, *(_number(row.get(column)) for column in columns))
     return table
 
 
@@ -222,16 +186,16 @@ def _steps(plan: Plan) -> RenderableType:
     ]
     names = ("", "step", "P(reached)", "most likely change", "time", "cost", "similar cases")
     head, cells = recorded(names, rows)
-    table = _table(*head, title="Plan")
+    table = table_of(*head, title="Plan")
     for row in cells or [["", "nothing to do", *[""] * (len(head) - 2)]]:
-        _row(table, *row)
+        add_row(table, *row)
     return table
 
 
 def _contingencies(plan: Plan) -> RenderableType:
-    table = _table("after step", "if instead", "P", "then", title="If it turns out differently")
+    table = table_of("after step", "if instead", "P", "then", title="If it turns out differently")
     for branch in plan.contingencies:
-        _row(
+        add_row(
             table,
             str(branch.after_step + 1),
             changes(branch.changes),
@@ -247,17 +211,17 @@ def _alternatives(plan: Plan) -> RenderableType:
         for other in plan.alternatives
     ]
     head, cells = recorded(("course", "P(goal)", "time", "cost", "why not"), rows)
-    table = _table(*head, title="Considered and rejected")
+    table = table_of(*head, title="Considered and rejected")
     for row in cells:
-        _row(table, *row)
+        add_row(table, *row)
     return table
 
 
 def _evidence(plan: Plan) -> RenderableType:
-    table = _table("step", "case", "distance", "what happened then", title="Nearest recorded cases")
+    table = table_of("step", "case", "distance", "what happened then", title="Nearest recorded cases")
     for step in plan.steps:
         for case in step.evidence.cases[:2]:
-            _row(table, step.action.label(), case.case or "—", f"{case.distance:.2f}", changes(case.changes))
+            add_row(table, step.action.label(), case.case or "—", f"{case.distance:.2f}", changes(case.changes))
     return table
 
 
@@ -271,13 +235,15 @@ def _warnings(texts: Sequence[str]) -> list[RenderableType]:
     return [Text(f"note: {text}", style="yellow") for text in texts]
 
 
-def _small(text: str) -> RenderableType:
+def small(text: str) -> RenderableType:
+    """Return a line in dim print."""
     from rich.text import Text
 
     return Text(text, style="dim")
 
 
-def _table(*columns: str, title: str | None = None, caption: str | None = None) -> Table:
+def table_of(*columns: str, title: str | None = None, caption: str | None = None) -> Table:
+    """Return an empty table with these columns."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -290,7 +256,7 @@ def _table(*columns: str, title: str | None = None, caption: str | None = None) 
     return table
 
 
-def _row(table: Table, *cells: str, style: str = "") -> None:
+def add_row(table: Table, *cells: str, style: str = "") -> None:
     """Add a row of plain text: brackets in somebody's facts are no markup."""
     from rich.text import Text
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from wmagent.errors import CheckpointError
 from wmagent.events.histories import Vocabulary
 from wmagent.events.network import HistoryNetwork
+from wmagent.events.ownership import Ownership
 from wmagent.events.process_model import ProcessModel
 from wmagent.events.settings import EventSettings
 from wmagent.events.targets import Bins
@@ -19,6 +20,7 @@ from wmagent.model.files import read_json, read_tensors, sha256, write_atomic, w
 
 FORMAT = 1
 KIND = "process-model"
+OWNERSHIP = "ownership.yaml"  # for people to edit, so its contents are not held to what was saved
 
 
 class _Header(BaseModel):
@@ -65,6 +67,7 @@ def save(model: ProcessModel, folder: Path) -> None:
         card=model.card,
         sha256={name: sha256(folder / name) for name in files},
     )
+    model.ownership.write(folder / OWNERSHIP)
     write_json(folder / "config.json", header.model_dump(mode="json"))
 
 
@@ -87,6 +90,8 @@ def load(folder: Path) -> ProcessModel:
         network.load_state_dict(read_tensors(folder / "network.safetensors"))
     except RuntimeError as error:
         raise CheckpointError(f"{folder}: the weights do not fit config.json") from error
+    if not (folder / OWNERSHIP).is_file():
+        raise CheckpointError(f"{folder}: {OWNERSHIP} is missing")
     trees = None
     if header.classes is not None:
         text = (folder / "trees.txt").read_text(encoding="utf-8")
@@ -104,6 +109,7 @@ def load(folder: Path) -> ProcessModel:
         np.array(header.imagined_weights),
         header.patience_hours,
         courses,
+        Ownership.read(folder / OWNERSHIP, words.activities),
         header.card,
         header.seed,
     )

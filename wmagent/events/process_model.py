@@ -20,6 +20,7 @@ from wmagent.events.histories import Histories, Vocabulary, histories
 from wmagent.events.learning import Teaching, batches, refresh, train
 from wmagent.events.network import HistoryNetwork
 from wmagent.events.online import Mixture
+from wmagent.events.ownership import Ownership
 from wmagent.events.settings import EventSettings, event_preset
 from wmagent.events.targets import Bins, targets
 from wmagent.events.trees import Trees
@@ -38,7 +39,7 @@ AHEAD, MOST_IMAGINED = 3, 4_000  # events imagined, and held-out prefixes, when 
 class ProcessModel:
     """What was learned of a process. `weights` are those of the network and the trees, `imagined_weights` those of the
     network and the memories in imagined futures, `patience_hours` of silence end a case, `courses` are the recorded
-    ones: codes, is it over, how often was it seen."""
+    ones: codes, is it over, how often was it seen. `ownership` says who chooses what."""
 
     vocabulary: Vocabulary
     settings: EventSettings
@@ -50,6 +51,7 @@ class ProcessModel:
     imagined_weights: NDArray[np.float64]
     patience_hours: float
     courses: tuple[tuple[tuple[int, ...], bool, int], ...] = field(repr=False)
+    ownership: Ownership
     card: dict[str, object] = field(default_factory=dict)
     seed: int = 0
 
@@ -106,7 +108,19 @@ class ProcessModel:
         memory = tuple((codes, done, n) for (codes, done), n in courses.items())
         patience = silence / HOUR
         return ProcessModel(
-            vocabulary, settings, network, gaps, rest, trees, weights, imagined, patience, memory, card, seed
+            vocabulary,
+            settings,
+            network,
+            gaps,
+            rest,
+            trees,
+            weights,
+            imagined,
+            patience,
+            memory,
+            Ownership.draft(log),
+            card,
+            seed,
         )
 
     def read(self, log: EventLog) -> Histories:
@@ -127,6 +141,20 @@ class ProcessModel:
     def _told(self, history: Histories, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         cases = np.unique(np.searchsorted(history.starts, rows, side="right") - 1)
         return latents_and_events(self.network, history, cases, self.settings)
+
+    def next_events(self, latents: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return (n, activities + 1) probabilities of the next event, as the network tells them from latents (n, d)."""
+        with torch.inference_mode():
+            return self.network.events(torch.from_numpy(latents)).softmax(-1).double().numpy()
+
+    def after(self, latents: NDArray[np.float32], codes: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return (n, activities + 1) probabilities of the event that follows if `codes` (n,) come next, at the time
+        (the median) that is expected of them; imagined from latents (n, d)."""
+        with torch.inference_mode():
+            latent, event = torch.from_numpy(latents), torch.from_numpy(codes)
+            hours = self.gaps.quantiles(self.network.gaps(latent, event).softmax(-1).numpy(), np.array([0.5]))[:, 0]
+            ahead = self.network.imagine(latent, event, torch.from_numpy(self.gaps.codes(hours)))
+            return self.network.events(ahead).softmax(-1).double().numpy()
 
     def remaining_hours(self, latents: NDArray[np.float32], levels: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return quantiles (n, levels) of the hours until the end, as the network tells them from latents (n, d)."""

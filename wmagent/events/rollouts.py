@@ -3,6 +3,7 @@ Knows a process model; must not know logs, files or what is asked of the courses
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,10 +48,21 @@ class Imagination:
         self.courses: list[list[int]] = [[] for _ in self.pasts]
         self.memories = model.memories()
 
+    def fork(self, draws: int, seed: int) -> Imagination:
+        """Return so many draws that go on from where every course is now; their hours are counted on, what has happened
+        so far is in none of their courses."""
+        other = copy.copy(self)
+        other.n, other.draws, other.rng = len(self.hours), draws, np.random.default_rng(seed)
+        other.latents = self.latents.repeat_interleave(draws, 0)
+        other.pasts = [past for past in self.pasts for _ in range(draws)]
+        other.over, other.hours = self.over.repeat(draws), self.hours.repeat(draws)
+        other.when = self.when.repeat(draws, 0)
+        other.courses = [[] for _ in other.pasts]
+        return other
+
     def next_events(self) -> NDArray[np.float64]:
         """Return (b, activities + 1) probabilities of the next event; a course that is over stays so."""
-        with torch.inference_mode():
-            told = self.model.network.events(self.latents).softmax(-1).double().numpy()
+        told = self.model.next_events(self.latents.numpy())
         weights = self.model.imagined_weights
         mixed = weights[0] * told
         for memory, weight in zip(self.memories, weights[1:], strict=True):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from wmagent.causal.estimates import Decisions, Estimate, doubly_robust, inverse_propensity, naive
@@ -55,7 +54,7 @@ class Estimates:
 
 
 @dataclass(frozen=True)
-class WhatIf:
+class CaseWhatIf:
     """An answer: the case's outlook `as_is` and `if_done`. `if_done` is None where the record does not support a number
     and none was forced. `wording` says what kind of claim the numbers are."""
 
@@ -98,7 +97,7 @@ def what_if(
     after: int | None = None,
     force: bool = False,
     seed: int = 0,
-) -> WhatIf:
+) -> CaseWhatIf:
     """Answer what becomes of a case if something is changed after its first `after` events (all that are there).
 
     The outcome is an activity, or the end of the case; with `within_hours` it must come until then. Do: now. Skip: the
@@ -128,7 +127,7 @@ def what_if(
     if isinstance(change, Do | Insert) and start.action is not None and not process.decides(start.action):
         notes.append(f"{change.words()}: the organisation does not decide this; it can be imagined, not chosen")
     notes.append("capacity and staff of other cases stay as they are; ask a simulator of all cases about those")
-    return WhatIf(
+    return CaseWhatIf(
         case,
         row - int(process.history.starts[number]) + 1,
         process.name(int(process.history.activity[row])),
@@ -219,9 +218,7 @@ def _estimates(
     took = evidence.next[like] == action
     if min(took.sum(), (~took).sum()) < LEAST:
         return None
-    latents = evidence.latents[like]
-    with torch.inference_mode():
-        told = process.model.network.events(latents).softmax(-1).double().numpy()
+    told = process.model.next_events(evidence.latents[like].numpy())
     propensity = np.clip(told[:, action], 1e-3, 1 - 1e-3)
     if_done, if_not = _predicted(process, like, action, propensity, aim, process.model.seed)
     hit = (hours <= aim.within).astype(float)

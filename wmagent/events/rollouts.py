@@ -124,16 +124,18 @@ def rollouts(
     horizon: int,
     seed: int = 0,
     first: NDArray[np.float64] | None = None,
+    temperature: float = 1.0,
 ) -> Courses:
     """Imagine `draws` courses of up to `horizon` events after each row; `first` (n, activities + 1) says what comes
-    first, where something better than the model alone does (it follows the log)."""
+    first, where something better than the model alone does (it follows the log). Below 1, the temperature makes courses
+    more typical than they would be."""
     imagined = Imagination(model, history, rows, draws, seed)
     events = np.full((len(rows) * draws, horizon), OVER)
     hours, told = np.zeros(events.shape), np.zeros((len(rows), horizon, imagined.end + 1))
     for place in range(horizon):
         probs = imagined.next_events() if place or first is None else first.repeat(draws, 0)
         told[:, place] = probs.reshape(len(rows), draws, -1).mean(1)
-        events[:, place] = imagined.step(probs)
+        events[:, place] = imagined.step(probs ** (1 / temperature))
         hours[:, place] = imagined.hours
     shape = (len(rows), draws, horizon)
     return Courses(events.reshape(shape), hours.reshape(shape), told)

@@ -80,10 +80,12 @@ def test_watching_says_what_the_whole_log_says(model: ProcessModel) -> None:
 
 
 def test_silence_beyond_expectation_is_told_once_by_the_clock_of_the_log(model: ProcessModel) -> None:
-    watcher = Watcher(model, 0.1)
+    watcher = Watcher(dataclasses.replace(model, patience_hours=1_000.0), 0.1)
     first, *later = happenings(table(40, 3))
     silent = dataclasses.replace(first, case="silent", activity="apply")
     check = dataclasses.replace(silent, activity="check")
+    again = dataclasses.replace(check, time=later[len(later) // 2].time)  # then it is silent once more
+    later.insert(len(later) // 2, again)
     told = [one for event in (silent, check, *later) for one in watcher.see(event)]
     overdue = [one for one in told if isinstance(one, Anomaly) and one.kind == "overdue" and one.case == "silent"]
     assert len(overdue) == 1

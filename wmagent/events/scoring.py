@@ -18,7 +18,7 @@ from wmagent.events.online import FLOOR
 from wmagent.events.process_model import ORDERS, ProcessModel
 
 FEW = 0.05  # weight of every memory; the network has the rest
-TOKENS = 1 << 12  # events that the network reads at once; with more, freed memory is not given back
+TOKENS = 1 << 12  # events that the network reads at once
 
 
 class Scorer:
@@ -52,7 +52,8 @@ class Scorer:
     def _network(self, history: Histories) -> NDArray[np.float64]:
         """Return P (events,) that the network had given to every event, 0 for the first of a case."""
         network, found = self.model.network.eval(), np.zeros(len(history.activity))
-        with torch.inference_mode():
+        # without oneDNN, which keeps something for every shape of a batch it has seen, and is no faster here
+        with torch.inference_mode(), torch.backends.mkldnn.flags(enabled=False):
             for part in batches(history, np.arange(len(history)), TOKENS, 1 << 30):
                 rows = part.rows[:, 1:]
                 told = (rows >= 0) & (history.activity[rows] <= self.end)

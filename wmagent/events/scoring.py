@@ -3,6 +3,8 @@ a process model and its memories; must not know files."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +19,7 @@ from wmagent.events.online import FLOOR
 from wmagent.events.process_model import ORDERS, ProcessModel
 
 FEW = 0.05  # weight of every memory; the network has the rest
-TOKENS = 1 << 12  # events that the network reads at once; with more, freed memory is not given back
+TOKENS = 1 << 12  # events that the network reads at once
 
 
 class Scorer:
@@ -50,7 +52,7 @@ class Scorer:
     def _network(self, history: Histories) -> NDArray[np.float64]:
         """Return P (events,) that the network had given to every event, 0 for the first of a case."""
         network, found = self.model.network.eval(), np.zeros(len(history.activity))
-        with torch.inference_mode():
+        with torch.inference_mode(), _without_onednn():
             for part in batches(history, np.arange(len(history)), TOKENS, 1 << 30):
                 rows = part.rows[:, 1:]
                 told = (rows >= 0) & (history.activity[rows] <= self.end)
@@ -58,6 +60,16 @@ class Scorer:
                 rows = rows[told]
                 found[rows] = probs[np.arange(len(rows)), history.activity[rows]]
         return found
+
+
+@contextmanager
+def _without_onednn() -> Iterator[None]:
+    """Leave oneDNN out: it keeps something for every shape of a batch it has seen, and is no faster here."""
+    (before, *_) = torch.backends.mkldnn.set_flags(False)
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.set_flags(before)
 
 
 @dataclass(frozen=True)

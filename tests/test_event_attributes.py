@@ -147,7 +147,7 @@ def test_the_evaluation_tells_the_planted_rule_from_floors() -> None:
     found = run({"made up": applications(2.5, cases=3_000)[0]}, [0], "origin")
     scores = found["per_seed"][0]["made up"]
     assert scores["planted"]["with_a_rule"] == scores["planted"]["found"] == 2
-    assert scores["other_causes"] == 2  # of both: the debt
+    assert scores["planted"]["other_causes"] == 2  # of both: the debt
     assert scores["permuted"]["sure"] == 0
     with pytest.raises(InputError, match="is a number"):
         run({"made up": applications(0.0, cases=40)[0]}, [0], "debt")

@@ -83,10 +83,15 @@ def _judged(log: EventLog, seed: int, attribute: str, preset: str, later: Sequen
     return {
         "cases": len(mine.cases),
         "values": list(scans[attribute].values),
-        "planted": {"ranked_first": float(next(iter(scans)) == attribute), **planted, "other_causes": other_causes},
+        "changing": scans[attribute].effects[0].changing,
+        "planted": {
+            "ranked_first": float(next(iter(scans)) == attribute),
+            **planted,
+            "other_causes": len(other_causes),
+        },
         "permuted": _floor(scans[permuted]),
         "other attributes": _together(list(rest.values())),
-        "activities": activities,
+        "activities": {name: row | {"other_causes": float(name in other_causes)} for name, row in activities.items()},
         "by attribute": rest,
     }
 
@@ -106,8 +111,10 @@ def _with_permuted(log: EventLog, attribute: str, seed: int) -> tuple[EventLog, 
     return replace(log, case_attributes={**log.case_attributes, name: copy}), name
 
 
-def _truth(starts: Starts, one: AttributeScan, permuted: str) -> tuple[dict[str, tuple[Estimate, Estimate]], int]:
-    """Return the shares of cases with each value that have an activity, and for how many activities other attributes
+def _truth(
+    starts: Starts, one: AttributeScan, permuted: str
+) -> tuple[dict[str, tuple[Estimate, Estimate]], tuple[str, ...]]:
+    """Return the shares of cases with each value that have an activity, and the activities in which other attributes
     have a say once the value is known."""
     column = starts.column(one.attribute)
     assert isinstance(column, Categories)
@@ -121,8 +128,8 @@ def _truth(starts: Starts, one: AttributeScan, permuted: str) -> tuple[dict[str,
         before, after = (Estimate(float(hit[has].mean()), (0.0, 1.0), float(has.sum())) for has in having)
         shares[effect.outcome] = before, after
         p_values += [_likelihood_ratio(causes[has], hit[has]) for has in having]
-    sure = np.array(holm(p_values)).reshape(-1, 2) < SURE
-    return shares, int(sure.any(1).sum())
+    least = np.array(holm(p_values)).reshape(-1, 2).min(1).tolist()
+    return shares, tuple(name for name, p in zip(shares, least, strict=True) if p < SURE)
 
 
 def _told(starts: Starts, name: str) -> NDArray[np.float64]:
@@ -208,12 +215,13 @@ def _together(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _means(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the means over seeds of all numbers of the planted attribute and of the floors."""
-    parts = ("planted", "permuted", "other attributes")
     return {
-        f"{part}: {name}": float(np.mean([one[part][name] for one in found]))
-        for part in parts
-        for name, value in found[0][part].items()
-        if value is not None
+        part: {
+            name: float(np.mean([one[part][name] for one in found]))
+            for name, value in found[0][part].items()
+            if value is not None
+        }
+        for part in ("planted", "permuted", "other attributes")
     }
 
 

@@ -43,9 +43,10 @@ class AttributeEffect:
     the second minus the first, its interval 1.96 standard errors by bootstrap over cases. `naive` compares the
     `support` cases that have the values; `inverse_propensity` and `doubly_robust` adjust those for all else known at
     the start (None for numbers, of which no value has enough cases). `overlap` is the share of cases that might have
-    had either value, `left_out` are cases that began too late to have ended. `e_value` says how strongly (as a risk
-    ratio) something that was not recorded would have to go with both the attribute and the outcome to explain the
-    difference away, `e_value_limit` the interval. `adjusted_p_value` is Holm's, over all that was asked together.
+    had either value, `left_out` are cases that began too late to have ended, `changing` those in which the attribute
+    is said to be another later. `e_value` says how strongly (as a risk ratio) something that was not recorded would
+    have to go with both the attribute and the outcome to explain the difference away, `e_value_limit` the interval.
+    `adjusted_p_value` is Holm's, over all that was asked together.
     """
 
     attribute: str
@@ -54,6 +55,7 @@ class AttributeEffect:
     cases: int
     support: tuple[int, int]
     left_out: int
+    changing: int
     predicted: tuple[float, float]
     difference: Difference
     p_value: float
@@ -199,6 +201,7 @@ class _Question:
             len(starts),
             (int(self.has[0].sum()), int(self.has[1].sum())),
             starts.left_out,
+            starts.changes(self.attribute),
             (before, after),
             Difference(after - before, (after - before - LEVEL * error, after - before + LEVEL * error)),
             p_value,

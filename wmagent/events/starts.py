@@ -19,6 +19,7 @@ Value = str | float
 Floats = NDArray[np.float64]
 DIRECTIONS = 8  # principal ones of the latents that a head reads; more only add noise
 FOLDS = 2
+STEADY = 0.9  # of cases in which an attribute of events stays the same, to be one of the case
 MOSTLY = 0.95  # of cases take less time than this
 
 
@@ -60,20 +61,29 @@ class Starts:
         return len(self.log.cases)
 
     def attributes(self) -> tuple[str, ...]:
-        """Return the case attributes that the model uses: those of the case, and those of events that never change
-        within a case."""
+        """Return the case attributes that the model uses: those of the case, and those of events that stay the same
+        in STEADY of cases, as said at the first event."""
         known = self.model.vocabulary
-        of_events = [name for name in (*known.texts, *known.numbers) if self._constant(name)]
+        of_events = [name for name in (*known.texts, *known.numbers) if self.changes(name) <= (1 - STEADY) * len(self)]
         return tuple(dict.fromkeys([*known.case_texts, *known.case_numbers, *of_events]))
 
     def column(self, attribute: str) -> Column:
         """Return an attribute's values, one per case; InputError where the model does not use it."""
         if attribute not in self.attributes():
-            why = "the model uses attributes that are known at the start, differ, and stay the same within a case"
+            why = "others are the same in all cases, change within them, or are known only later"
             raise unknown("attribute", attribute, self.attributes(), why)
         if attribute in self.log.case_attributes:
             return self.log.case_attributes[attribute]
         return taken(self.log.event_attributes[attribute], self.log.starts[:-1])
+
+    def changes(self, attribute: str) -> int:
+        """Return the number of cases in which an attribute of events is later said to be another."""
+        column = self.log.event_attributes.get(attribute)
+        if column is None:
+            return 0 if attribute in self.log.case_attributes else len(self)
+        told = column.codes if isinstance(column, Categories) else column
+        first = np.repeat(told[self.log.starts[:-1]], np.diff(self.log.starts))
+        return len(np.unique(cases_of(self.log.starts)[told != first]))
 
     def read(self) -> Floats:
         """Return what heads read of the cases (n, features), each feature with about unit variance."""
@@ -88,14 +98,6 @@ class Starts:
         if code not in self._heads:
             self._heads[code] = fitted(self.read(), self.happened[:, code], self.fold)
         return self._heads[code]
-
-    def _constant(self, name: str) -> bool:
-        column = self.log.event_attributes.get(name)
-        if column is None:
-            return False
-        told = column.codes if isinstance(column, Categories) else column
-        first = np.repeat(told[self.log.starts[:-1]], np.diff(self.log.starts))
-        return bool((told == first).all())
 
     def _raw(self, log: EventLog) -> tuple[Floats, Floats]:
         history, rows = self.model.read(log), log.starts[:-1]

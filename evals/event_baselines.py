@@ -142,11 +142,11 @@ class Boosted:
             found[kind] = told / told.sum(1, keepdims=True)
         return found
 
-    def _fitted(self, read: NDArray[np.float32], wanted: NDArray[Any], codes: list[int] | None = None) -> Any:
+    def _fitted(self, read: NDArray[Any], wanted: NDArray[Any], codes: list[int] | None = None) -> Any:
         """Return a classifier of what is read (n, f); classes that occur once cannot be learned."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        settings = self._settings(200) | {"categorical_features": codes or _CODES}
+        settings: dict[str, Any] = self._settings(200) | {"categorical_features": codes or _CODES}
         kinds, place, n = np.unique(wanted, return_inverse=True, return_counts=True)
         often = n[place] > 1 if len(kinds) > 2 else np.ones(len(wanted), bool)
         model = HistGradientBoostingClassifier(learning_rate=0.06, l2_regularization=1.0, **settings)

@@ -124,8 +124,8 @@ def test_hours_are_cut_and_put_together_again() -> None:
 def test_heads_say_what_becomes_of_a_case_and_when(model: ProcessModel, log: EventLog) -> None:
     history, over = model.read(log), np.ones(400, bool)
     head = OutcomeHead(model, "grant").fit(history, np.arange(300), over, rounds=40)
-    rows, hit = undecided(history, np.arange(300, 400), head.code, over)
-    assert all(history.activity[row] != head.code for row in rows.tolist())
+    rows, hit = undecided(history, np.arange(300, 400), head.codes, over)
+    assert all(history.activity[row] not in head.codes for row in rows.tolist())
     said = head.predict(history, rows)
     assert said[hit].mean() - said[~hit].mean() > 0.4
     with pytest.raises(InputError, match="unknown activity 'grand'; did you mean 'grant'"):

@@ -256,6 +256,9 @@ def log(
     skip_bad: SkipBad = False,
     preset: Annotated[str, typer.Option(help="Size and patience: tiny, small or base.")] = "small",
     floors: Annotated[bool, typer.Option("--floors/--no-floors", help="Ours alone is faster.")] = True,
+    parts: Annotated[
+        bool, typer.Option("--parts/--no-parts", help="Also courses, the action gate, anomalies and ablations.")
+    ] = True,
     seed: Seed = 0,
     out: Results = None,
     as_json: AsJson = False,
@@ -273,10 +276,10 @@ def log(
     from wmagent.evals.event_log import Options, run
 
     events, quality = open_log(source, columns, skip_bad, lifecycle)
-    result = run(events, seed, Options(outcome, preset, floors), quality.written_back, note)
+    result = run(events, seed, Options(outcome, preset, floors, parts), quality.written_back, note)
     result = {"source": source.name, "lifecycle": lifecycle, "quality": quality.plain(), **result}
     view = {"next event": result["next_event"], "remaining time": result["remaining"], "sets": {"90 %": result["sets"]}}
-    answer(f"log-{source.name.split('.')[0]}-{lifecycle}", result, out, as_json, view)
+    answer(f"log-{source.name.split('.')[0]}-{lifecycle}-seed-{seed}", result, out, as_json, view)
 
 
 def _usable(world: str, planner: str, preset: str, *folders: Path | None) -> None:

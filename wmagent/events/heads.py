@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -17,19 +19,18 @@ _TREES = {"learning_rate": 0.05, "min_data_in_leaf": 40, "feature_fraction": 0.6
 
 
 class OutcomeHead:
-    """P(an activity happens before the case is over), for prefixes in which it has not happened yet."""
+    """P(an activity happens before the case is over), for prefixes in which it has not happened yet. A name with * or ?
+    stands for all that it matches: any of them."""
 
     def __init__(self, model: ProcessModel, activity: str) -> None:
-        if activity not in model.vocabulary.activities:
-            raise unknown("activity", activity, model.vocabulary.activities)
-        self.model, self.code = model, model.vocabulary.activities.index(activity)
+        self.model, self.codes = model, matching(model.vocabulary.activities, activity)
         self._booster: Any = None
 
     def fit(
         self, history: Histories, cases: NDArray[np.int64], over: NDArray[np.bool_], rounds: int = 150
     ) -> OutcomeHead:
         """Learn from the undecided prefixes of cases that are over (or in which it has happened)."""
-        rows, hit = undecided(history, cases, self.code, over)
+        rows, hit = undecided(history, cases, self.codes, over)
         if len(np.unique(hit)) < 2:
             raise InputError("the outcome happened in none or all of the cases; there is nothing to tell apart")
         read = with_latents(self.model, history, rows)[0]
@@ -71,15 +72,25 @@ class RemainingHead:
         return np.sort(np.expm1(np.maximum(np.array(told).transpose(0, 2, 1), 0)), 2)
 
 
+def matching(activities: Sequence[str], name: str) -> tuple[int, ...]:
+    """Return the codes of an activity, or of all that a name with * or ? matches; InputError where there is none."""
+    if name in activities:
+        return (activities.index(name),)
+    found = tuple(code for code, other in enumerate(activities) if fnmatchcase(other, name))
+    if not found:
+        raise unknown("activity", name, activities)
+    return found
+
+
 def undecided(
-    history: Histories, cases: NDArray[np.int64], code: int, over: NDArray[np.bool_]
+    history: Histories, cases: NDArray[np.int64], codes: Sequence[int], over: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the rows at which it is open whether an activity will happen, and whether it does; cases in which that is
-    not known (still open, not happened) are left out."""
+    """Return the rows at which it is open whether one of some activities will happen, and whether it does; cases in
+    which that is not known (still open, not happened) are left out."""
     rows, hits = [], []
     for case in cases.tolist():
         start, end = int(history.starts[case]), int(history.starts[case + 1])
-        where = np.flatnonzero(history.activity[start:end] == code)
+        where = np.flatnonzero(np.isin(history.activity[start:end], codes))
         if len(where):
             rows.append(np.arange(start, start + where[0]))
             hits.append(np.ones(where[0], bool))

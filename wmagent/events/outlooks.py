@@ -19,9 +19,9 @@ STEPS = 8  # events imagined before the critic takes over
 
 @dataclass(frozen=True)
 class Aim:
-    """What is hoped for: an activity (its code; the end of the case by default) within hours."""
+    """What is hoped for: one of some activities (their codes, the end among them) within hours."""
 
-    code: int
+    codes: tuple[int, ...]
     within: float = np.inf
 
 
@@ -34,7 +34,7 @@ def chances(imagined: Imagination, aim: Aim, value: Value | None, steps: int = S
         imagined.step()
         if value is None:
             continue
-        reached = imagined.when[:, aim.code] <= aim.within
+        reached = imagined.when[:, list(aim.codes)].min(1) <= aim.within
         now, going = reached.astype(float), ~reached & ~imagined.over
         if going.any():
             now[going] = value(imagined.latents[torch.from_numpy(going)].numpy())
@@ -42,7 +42,7 @@ def chances(imagined: Imagination, aim: Aim, value: Value | None, steps: int = S
         total += share * now
         weight -= share
     if value is None:
-        total = (imagined.when[:, aim.code] <= aim.within).astype(float)
+        total = (imagined.when[:, list(aim.codes)].min(1) <= aim.within).astype(float)
     return total.reshape(imagined.n, imagined.draws)
 
 

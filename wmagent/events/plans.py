@@ -13,6 +13,7 @@ from wmagent.causal.shares import wilson
 from wmagent.domain.answers import plain
 from wmagent.errors import InputError
 from wmagent.events.evidence import OFTEN, Support
+from wmagent.events.forecasts import END
 from wmagent.events.outlooks import Aim
 from wmagent.events.recorded import RecordedProcess
 from wmagent.events.rollouts import Imagination
@@ -94,13 +95,13 @@ def plan(
         prices[process.code(name)] = price
     row = process.row(case, after)
     number = int(process.cases[row])
-    aim = Aim(process.code(outcome), np.inf if within_hours is None else within_hours)
+    aim = Aim(process.codes(outcome), np.inf if within_hours is None else within_hours)
     search = _Search(process, aim, objective, prices, wait_hours, number, seed)
     start = Imagination(process.model, process.history, np.array([row]), 1, seed)
     as_is = float(process.chances(start.fork(DRAWS, seed), aim).mean())
     cursor, last = start.fork(1, seed), int(process.history.activity[row])
     chosen, rejected, notes = list[Step](), list[Option](), list[str]()
-    while len(chosen) < steps and not cursor.over[0] and not np.isfinite(cursor.when[0, aim.code]):
+    while len(chosen) < steps and not cursor.over[0] and not np.isfinite(cursor.when[0, list(aim.codes)]).any():
         options = search.options(cursor, last)
         if not options:
             break
@@ -114,7 +115,7 @@ def plan(
     worth = chosen[0].chosen.support.acted if chosen else 0
     if objective == "likely" and chosen and float(total.mean()) < as_is:
         notes.append("recorded behaviour does no worse by itself")
-    goal = process.name(aim.code) + ("" if within_hours is None else f" within {within_hours:g} h")
+    goal = (outcome or END) + ("" if within_hours is None else f" within {within_hours:g} h")
     return CasePlan(
         case,
         row - int(process.history.starts[number]) + 1,
@@ -161,7 +162,7 @@ class _Search:
             imagined.step()
             if imagined.over.all():
                 break
-        hours = np.minimum(imagined.when[:, self.aim.code], imagined.hours) - cursor.hours[0]
+        hours = np.minimum(imagined.when[:, list(self.aim.codes)].min(1), imagined.hours) - cursor.hours[0]
         costs = [sum(self.prices[c] for c in course if c in self.process.decisions) for course in imagined.courses]
         name = WAIT if code is None else self.process.name(code)
         worth = float(max(1, support.acted))

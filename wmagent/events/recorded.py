@@ -3,7 +3,7 @@ Knows a model and columns; must not know files or what is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from wmagent.domain.event_log import EventLog, cases_of
 from wmagent.errors import InputError, unknown
 from wmagent.events.evidence import Evidence
 from wmagent.events.forecasts import END
-from wmagent.events.heads import until_end
+from wmagent.events.heads import matching, until_end
 from wmagent.events.histories import Histories
 from wmagent.events.outlooks import Aim, chances
 from wmagent.events.process_model import ProcessModel
@@ -39,7 +39,7 @@ class RecordedProcess:
         names = model.vocabulary.activities
         chosen = names if decisions is None else decisions
         self.decisions = np.array([code for code, name in enumerate(names) if name in chosen], dtype=np.int64)
-        self._values: dict[int, Value] = {}
+        self._values: dict[tuple[int, ...], Value] = {}
 
     def row(self, case: str, events: int | None = None) -> int:
         """Return the row of a case's last event, or of its `events`-th; InputError where there is none."""
@@ -50,14 +50,18 @@ class RecordedProcess:
             raise InputError(f"case {case!r} has {stop - start} events; ask after 1 to {stop - start}, not {events}")
         return start + (events or stop - start) - 1
 
-    def code(self, activity: str | None) -> int:
-        """Return an activity's code, the end's for None or its own name; InputError for an unknown one."""
-        names = self.model.vocabulary.activities
-        if activity is None or activity == END:
-            return len(names)
-        if activity not in names:
-            raise unknown("activity", activity, names)
-        return names.index(activity)
+    def codes(self, name: str | None) -> tuple[int, ...]:
+        """Return the codes of an activity, of all that a name with * or ? matches, or of the end (None or its own
+        name); InputError where there is none."""
+        if name is None or name == END:
+            return (self.model.vocabulary.end,)
+        return matching(self.model.vocabulary.activities, name)
+
+    def code(self, activity: str) -> int:
+        """Return an activity's code; InputError for an unknown one."""
+        if activity not in self.model.vocabulary.activities:
+            raise unknown("activity", activity, self.model.vocabulary.activities)
+        return self.model.vocabulary.activities.index(activity)
 
     def name(self, code: int) -> str:
         """Return the name of an activity or of the end."""
@@ -72,15 +76,15 @@ class RecordedProcess:
         """Return the latents (n, d) of the prefixes that end with `rows`."""
         return self.model.latents(self.history, rows)
 
-    def hours_until(self, code: int) -> NDArray[np.float64]:
-        """Return per event the hours until an activity next happens in its case (infinite: never; NaN: not known, or it
-        has happened already)."""
-        if code == self.model.vocabulary.end:
+    def hours_until(self, codes: Sequence[int]) -> NDArray[np.float64]:
+        """Return per event the hours until one of some activities first happens in its case (infinite: never; NaN: not
+        known, or it has happened already)."""
+        if self.model.vocabulary.end in codes:
             every = until_end(self.history, np.arange(len(self.cases)))
             return np.where(self.over[self.cases], every, np.nan)
         found = np.full(len(self.cases), np.nan)
         for number, (start, stop) in enumerate(zip(self.log.starts[:-1], self.log.starts[1:], strict=True)):
-            here = np.flatnonzero(self.history.activity[start:stop] == code)
+            here = np.flatnonzero(np.isin(self.history.activity[start:stop], codes))
             if len(here):
                 first = start + here[0]
                 found[start:first] = self.history.hours[first] - self.history.hours[start:first]
@@ -88,21 +92,21 @@ class RecordedProcess:
                 found[start:stop] = np.inf
         return found
 
-    def value(self, code: int) -> Value:
-        """Return the critic of an activity (its code), learned once from the cases that are over."""
-        if code not in self._values:
-            hours = self.hours_until(code)
+    def value(self, codes: tuple[int, ...]) -> Value:
+        """Return the critic of some activities, learned once from the cases that are over."""
+        if codes not in self._values:
+            hours = self.hours_until(codes)
             rows = np.flatnonzero(~np.isnan(hours))
             if not len(rows):
-                raise InputError(f"no finished case says what becomes of {self.name(code)!r}")
-            self._values[code] = Value.fit(self.model, self.history, rows, np.isfinite(hours[rows]), self.model.seed)
-        return self._values[code]
+                raise InputError(f"no finished case says what becomes of {self.name(codes[0])!r}")
+            self._values[codes] = Value.fit(self.model, self.history, rows, np.isfinite(hours[rows]), self.model.seed)
+        return self._values[codes]
 
     def chances(self, imagined: Imagination, aim: Aim) -> NDArray[np.float64]:
         """Return P(aim) (n, draws): to the end of the case where there is a deadline, with the critic's help else."""
-        if np.isfinite(aim.within) or aim.code == self.model.vocabulary.end:
+        if np.isfinite(aim.within) or self.model.vocabulary.end in aim.codes:
             return chances(imagined, aim, None, self.horizon)
-        return chances(imagined, aim, self.value(aim.code))
+        return chances(imagined, aim, self.value(aim.codes))
 
     def wait(self, imagined: Imagination, hours: float) -> None:
         """Let the environment go on for some hours in which nothing is decided: what the organisation would decide

@@ -16,6 +16,7 @@ from wmagent.domain.answers import plain
 from wmagent.domain.interventions import Do, Insert, Skip, Swap, Wait
 from wmagent.errors import InputError
 from wmagent.events.evidence import Support
+from wmagent.events.forecasts import END
 from wmagent.events.outlooks import Aim, course
 from wmagent.events.recorded import RecordedProcess
 from wmagent.events.rollouts import Imagination
@@ -105,7 +106,7 @@ def what_if(
     nothing is decided for some hours. InputError for cases, activities and places that are not there.
     """
     row = process.row(case, after)
-    aim = Aim(process.code(outcome), np.inf if within_hours is None else within_hours)
+    aim = Aim(process.codes(outcome), np.inf if within_hours is None else within_hours)
     start = _start(process, row, change)
     number = int(process.cases[row])
     told, notes = process.latents(np.array([start.row]))[0], list[str]()
@@ -132,7 +133,7 @@ def what_if(
         row - int(process.history.starts[number]) + 1,
         process.name(int(process.history.activity[row])),
         change.words(),
-        process.name(aim.code),
+        outcome or END,
         within_hours,
         as_is,
         if_done,
@@ -213,7 +214,7 @@ def _estimates(
         return None
     evidence = process.evidence
     like = evidence.near(latent, last, case)
-    hours = process.hours_until(aim.code)[evidence.rows[like]]
+    hours = process.hours_until(aim.codes)[evidence.rows[like]]
     like, hours = like[~np.isnan(hours)][:ALIKE], hours[~np.isnan(hours)][:ALIKE]
     took = evidence.next[like] == action
     if min(took.sum(), (~took).sum()) < LEAST:

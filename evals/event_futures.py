@@ -1,0 +1,132 @@
+"""What becomes of cases: the time that remains, an outcome, and whole courses, ours beside floors.
+Knows a trial and scores, and the process model's heads by their public names."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wmagent.domain.event_log import cases_of, rows_of
+from wmagent.evals.event_baselines import ngram_rollouts
+from wmagent.evals.event_courses import courses
+from wmagent.evals.event_metrics import over_cases
+from wmagent.evals.event_split import remaining_days
+from wmagent.evals.event_trial import OURS, Trial
+from wmagent.evals.metrics import auroc, brier, ece
+from wmagent.events.following import follow_hours
+from wmagent.events.heads import OutcomeHead, RemainingHead, undecided
+from wmagent.events.outlooks import Aim, chances
+from wmagent.events.rollouts import Imagination, rollouts
+from wmagent.events.values import Value
+
+TYPICAL = 0.8  # temperature of the courses of which the medoid is taken; chosen on validation cases
+IMAGINED, DRAWS = 600, 40  # prefixes whose outcome is imagined, and futures of each
+
+
+def remaining(trial: Trial) -> dict[str, Any]:
+    """Return errors and interval coverage of the days that remain."""
+    log, split, history = trial.log, trial.split, trial.history
+    head = RemainingHead(trial.model).fit(history, split.pool, trial.finished)
+    known = split.over[split.asked.cases]
+    rows, cases = split.asked.rows[known], split.asked.cases[known]
+    days = remaining_days(log, rows)
+    experts = head.predict(history, rows)
+    ends = history.hours[history.starts[1:] - 1][cases] + trial.model.patience_hours
+    said = {
+        OURS: follow_hours(experts, 24 * days, history.hours[rows], ends, head.typical) / 24,
+        "wmagent, frozen": experts.mean(0) / 24,
+        "median per last activity": _by_last_activity(trial, rows),
+    }
+    if trial.boosted is not None:
+        said["boosted trees"] = trial.boosted.remaining(rows)
+    found = {name: _interval_scores(told, days, cases, trial.seed) for name, told in said.items()}
+    trial.say(f"remaining days: { {name: round(row['mae_days'], 3) for name, row in found.items()} }")
+    return found
+
+
+def outcome(trial: Trial, activity: str) -> dict[str, Any]:
+    """Return how well it is told whether an activity will happen, at prefixes at which it is open; rollouts are asked
+    about some of them, and the direct head about the same."""
+    log, split, history = trial.log, trial.split, trial.history
+    head = OutcomeHead(trial.model, activity).fit(history, split.pool, trial.finished)
+    rows, hit = undecided(history, split.others, head.codes, split.over)
+    late = log.time[rows] >= split.since
+    rows, hit = rows[late], hit[late]
+    train, done = undecided(history, split.pool, head.codes, trial.finished)
+    said = {"wmagent, direct head": head.predict(history, rows)}
+    if trial.boosted is not None:
+        said["boosted trees"] = trial.boosted.outcome(train, done, rows)
+    some = np.sort(np.random.default_rng(trial.seed).permutation(len(rows))[:IMAGINED])
+    critic = Value.fit(trial.model, history, train, done, trial.seed)
+    futures = Imagination(trial.model, history, rows[some], DRAWS, trial.seed)
+    imagined = chances(futures, Aim(head.codes), critic).mean(1)
+    found: dict[str, Any] = {
+        "activity": activity,
+        "asked": len(rows),
+        "share": float(hit.mean()),
+        "imagined": len(some),
+    }
+    scored = {name: (probs, hit, rows) for name, probs in said.items()}
+    scored |= {
+        "wmagent, rollouts": (imagined, hit[some], rows[some]),
+        "wmagent, direct head, where rollouts are asked": (said["wmagent, direct head"][some], hit[some], rows[some]),
+    }
+    case_of = cases_of(log.starts)
+    for name, (probs, true, at) in scored.items():
+        found[name] = {
+            "auc": auroc(probs[~true].tolist(), probs[true].tolist()),
+            "brier": brier(probs.tolist(), true.tolist()),
+            "brier_interval": over_cases((probs - true) ** 2, case_of[at], trial.seed),
+            "ece": ece(probs.tolist(), true.tolist()),
+        }
+        trial.say(f"outcome {activity}, {name}: {found[name]}")
+    return found
+
+
+def many_steps(trial: Trial) -> dict[str, Any]:
+    """Return how like the true suffixes imagined courses are, and how well the h-th next event is told."""
+    first = {row: place for place, row in enumerate(trial.split.asked.rows.tolist())}
+
+    def ours(rows: NDArray[np.int64], draws: int, horizon: int, seed: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
+        told = trial.followed.events[[first[row] for row in rows.tolist()]]
+        imagine = partial(rollouts, trial.model, trial.history, rows, draws, horizon, first=told)
+        events = imagine(seed=seed, temperature=TYPICAL).events
+        codes = np.where(events >= 0, trial.columns[np.maximum(events, 0)], -1)
+        return codes, trial.spread(imagine(seed=seed + 1).told)
+
+    rollers = {OURS: ours}
+    if trial.lstm is not None:
+        rollers |= {"LSTM": trial.lstm.rollouts, "4-gram": partial(ngram_rollouts, trial.log, trial.split)}
+    found = courses(trial.split, trial.log, rollers, trial.seed)
+    told = {name: (round(row["similarity"], 3), row["nll"]) for name, row in found["rollers"].items()}
+    trial.say(f"courses: {told}")
+    return found | {"temperature": TYPICAL}
+
+
+def _by_last_activity(trial: Trial, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    log, train = trial.log, rows_of(trial.log.starts, trial.split.pool)
+    days, codes = remaining_days(log, train), log.activity.codes
+    every = np.quantile(days, [0.1, 0.5, 0.9])
+    table = np.stack(
+        [
+            np.quantile(days[here], [0.1, 0.5, 0.9]) if (here := codes[train] == code).any() else every
+            for code in range(len(log.activity.values))
+        ]
+    )
+    return table[codes[rows]]
+
+
+def _interval_scores(
+    said: NDArray[np.float64], days: NDArray[np.float64], cases: NDArray[np.int64], seed: int
+) -> dict[str, Any]:
+    error = np.abs(said[:, 1] - days)
+    inside = ((days >= said[:, 0] - 1e-9) & (days <= said[:, 2] + 1e-9)).astype(float)
+    return {
+        "mae_days": float(error.mean()),
+        "mae_interval": over_cases(error, cases, seed),
+        "coverage": float(inside.mean()),
+        "width_days": float((said[:, 2] - said[:, 0]).mean()),
+    }

@@ -202,5 +202,5 @@ def test_the_protocol_from_the_command_line(tmp_path: Path, capfd: pytest.Captur
     assert "flatter" in said["random_split"]["note"]
     assert said["next_event"]["wmagent, online"]["nll"] < said["next_event"]["majority"]["nll"] / 2
     assert 0 <= said["outcome"]["wmagent, direct head"]["auc"] <= 1
-    assert (tmp_path / "results" / "log-loans-complete.md").is_file()
+    assert (tmp_path / "results" / "log-loans-complete-seed-0.md").is_file()
     assert "LightGBM" not in capfd.readouterr().out  # it writes past Python, into the one JSON object

@@ -8,6 +8,7 @@ import typer
 
 from wmagent.cli import (
     anomalies,
+    case,
     demo,
     describe,
     drift,
@@ -62,6 +63,7 @@ app.command("play")(play.play)
 app.command("what-if")(what_if.what_if)
 app.command("anomalies")(anomalies.anomalies)
 app.command("forecast")(logs.forecast)
+app.add_typer(case.app, name="case")
 app.command("drift")(drift.drift)
 app.command("watch")(watch.watch)
 app.command("ownership")(ownership.ownership)

@@ -3,6 +3,7 @@ Knows a process model and its online parts; must not know files or evaluations."
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,15 +109,24 @@ def follow_hours(
     coverage: float = 0.8,
 ) -> NDArray[np.float64]:
     """Return (n, 3) low, median and high hours of what `experts` (e, n, 3) say, weighted and stretched by what was
-    known when each was asked for; `true` (n,) is known at `known_at`."""
-    found = np.empty(experts.shape[1:])
+    known when each was asked for: `true` (n,) at `known_at`, and that it is more than was held possible as soon as that
+    much time has passed."""
+    found, missed = np.empty(experts.shape[1:]), np.zeros(len(true), bool)
     weighing, width = LeastError(len(experts), typical), AdaptiveWidth(coverage)
-    kinds = np.repeat([0, 1], len(true))
-    for moment in np.lexsort((kinds, np.concatenate([asked_at, known_at]))).tolist():
-        place = moment % len(true)
-        if moment < len(true):
+    queue = [(moment, 1, place) for place, moment in enumerate(asked_at.tolist())]
+    queue += [(moment, 2, place) for place, moment in enumerate(known_at.tolist())]
+    heapq.heapify(queue)  # at one moment what is late comes first, then all is said before anything is revealed
+    while queue:
+        moment, kind, place = heapq.heappop(queue)
+        if kind == 1:
             found[place] = width.apply(np.tensordot(weighing.weights, experts[:, place], 1))
+            if true[place] > found[place, 2] and (late := moment + float(found[place, 2])) < known_at[place]:
+                heapq.heappush(queue, (late, 0, place))
+        elif kind == 0:
+            missed[place] = True
+            width.reveal(found[place], float(true[place]))
         else:
             weighing.reveal(experts[:, place, 1], float(true[place]))
-            width.reveal(found[place], float(true[place]))
+            if not missed[place]:
+                width.reveal(found[place], float(true[place]))
     return found

@@ -34,7 +34,7 @@ def chances(imagined: Imagination, aim: Aim, value: Value | None, steps: int = S
         imagined.step()
         if value is None:
             continue
-        reached = imagined.when[:, list(aim.codes)].min(1) <= aim.within
+        reached = _reached(imagined, aim)
         now, going = reached.astype(float), ~reached & ~imagined.over
         if going.any():
             now[going] = value(imagined.latents[torch.from_numpy(going)].numpy())
@@ -42,8 +42,13 @@ def chances(imagined: Imagination, aim: Aim, value: Value | None, steps: int = S
         total += share * now
         weight -= share
     if value is None:
-        total = (imagined.when[:, list(aim.codes)].min(1) <= aim.within).astype(float)
+        total = _reached(imagined, aim).astype(float)
     return total.reshape(imagined.n, imagined.draws)
+
+
+def _reached(imagined: Imagination, aim: Aim) -> NDArray[np.bool_]:
+    first = imagined.when[:, list(aim.codes)].min(1)
+    return np.isfinite(first) & (first <= aim.within)
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,11 @@ class _Search:
         if found:
             support = self.process.evidence.support(cursor.latents[0].numpy(), last, None, self.case)
             found.append(self._option(cursor, None, support))
-        return sorted(found, key=self._order)
+        found.sort(key=self._order)
+        if self.objective == "likely" and found:
+            first = _preferred(found)
+            found = [first, *(option for option in found if option is not first)]
+        return found
 
     def _option(self, cursor: Imagination, code: int | None, support: Support) -> Option:
         imagined = cursor.fork(DRAWS, self.seed)
@@ -214,3 +218,12 @@ class _Search:
             if (taken >= len(codes)).all():
                 break
         return self.process.chances(imagined.fork(1, self.seed), self.aim)[:, 0]
+
+
+def _preferred(options: list[Option]) -> Option:
+    """Return, of the options that are as likely as the best but for the error of sampling, the one that most cases
+    took; waiting only if nothing else is as good."""
+    best = max(option.probability for option in options)
+    error = np.sqrt(best * (1 - best) / DRAWS)
+    alike = [option for option in options if option.probability >= best - error]
+    return max(alike, key=lambda option: (option.decision != WAIT, option.support.acted))

@@ -3,7 +3,7 @@ Knows a model and columns; must not know files or what is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,9 @@ LONGEST = 0.95  # quantile of the recorded lengths: how far futures are imagined
 
 
 class RecordedProcess:
-    """What questions about cases are asked of. `decisions` are the activities that the organisation chooses (all, if
-    nobody says)."""
+    """What questions about cases are asked of. `decisions` are the codes that the organisation chooses."""
 
-    def __init__(self, model: ProcessModel, log: EventLog, decisions: Collection[str] | None = None) -> None:
+    def __init__(self, model: ProcessModel, log: EventLog) -> None:
         self.model, self.log = model, log
         self.history: Histories = model.read(log)
         self.cases = cases_of(log.starts)
@@ -36,9 +35,9 @@ class RecordedProcess:
             raise InputError("no case of the log is over; give a log with finished cases as the record to compare with")
         self.evidence = Evidence(model, log, self.history, self.over)
         self.horizon = int(max(12, np.quantile(np.diff(log.starts), LONGEST)))
-        names = model.vocabulary.activities
-        chosen = names if decisions is None else decisions
-        self.decisions = np.array([code for code, name in enumerate(names) if name in chosen], dtype=np.int64)
+        chosen = model.ownership.decisions
+        codes = [code for code, name in enumerate(model.vocabulary.activities) if name in chosen]
+        self.decisions = np.array(codes, dtype=np.int64)
         self._values: dict[tuple[int, ...], Value] = {}
 
     def row(self, case: str, events: int | None = None) -> int:

@@ -222,7 +222,7 @@ def _estimates(
     told = process.model.next_events(evidence.latents[like].numpy())
     propensity = np.clip(told[:, action], 1e-3, 1 - 1e-3)
     if_done, if_not = _predicted(process, like, action, propensity, aim, process.model.seed)
-    hit = (hours <= aim.within).astype(float)
+    hit = (np.isfinite(hours) & (hours <= aim.within)).astype(float)
     sides = [
         Decisions(side.astype(float), hit, shares, predicted, np.ones(len(like)), evidence.cases[like])
         for side, shares, predicted in ((took, propensity, if_done), (~took, 1 - propensity, if_not))

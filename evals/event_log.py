@@ -90,13 +90,21 @@ def run(
         found["courses"] = many_steps(trial)
         found["action_gate"] = action_gate(trial.model, log, split, seed, trial.boosted)
         say(f"action gate: {found['action_gate']}")
-        found["anomalies"] = anomalies(trial.model, log, split, seed)
+        found["anomalies"] = anomalies(trial.model, log, split, seed, _odd(trial))
         say(f"anomalies: {found['anomalies']}")
         found["ablations"] = ablations(trial)
         say(f"ablations: {found['ablations']}")
     if options.floors:
         found["random_split"] = on_random_split(log, seed, unknown_at_start)
     return found | {"seconds": round(time.perf_counter() - began, 1), "notes": list(NOTES), "versions": versions()}
+
+
+def _odd(trial: Trial) -> dict[str, Any]:
+    """Return what is surprised at injected anomalies, beside the n-grams."""
+    from wmagent.evals.event_anomalies import Surprises
+
+    lstm = trial.lstm
+    return {} if lstm is None else {"LSTM": lambda asked: Surprises(*lstm.surprises(asked))}
 
 
 def _next_event(trial: Trial) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -41,13 +42,11 @@ class Lstm:
     """
 
     def __init__(self, log: EventLog, split: Split, seed: int, unknown_at_start: tuple[str, ...] = ()) -> None:
-        self.log, self.split, self.end = log, split, len(log.activity.values)
+        self.split, self.end = split, len(log.activity.values)
         pool = rows_of(log.starts, split.pool)
-        self.first = np.repeat(log.starts[:-1], np.diff(log.starts))
-        self.resource, resources = _resources(log, pool)
+        self.place, resources = _frequent(log, pool)
         self.attributes = _attributes(log, split.pool, unknown_at_start)
-        self.gap = np.where(np.arange(len(log)) > self.first, np.diff(log.time, prepend=log.time[:1]), 0)
-        self.numbers = self._numbers(log.time, self.gap, log.time - log.time[self.first], cases_of(log.starts))
+        self._read_in(log)
         wanted = following(log)
         unknown = (wanted == self.end) & ~split.over[cases_of(log.starts)]
         self.wanted = np.where(unknown, NOTHING, wanted)
@@ -59,13 +58,33 @@ class Lstm:
 
     def events(self) -> NDArray[np.float64]:
         """Return (n, activities + 1) probabilities of the next event."""
-        found = np.empty((len(self.log), self.end + 1))
+        return self._told(np.unique(self.split.asked.cases))[self.split.asked.rows]
+
+    def surprises(self, log: EventLog) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return -log p of every event (events,) of a log of the same cases, columns and codes, and of every case's end
+        (cases,); of a first event, by how often training cases begin with it."""
+        other, codes = copy.copy(self), log.activity.codes
+        begins = self.log.activity.codes[self.log.starts[:-1][self.split.pool]]
+        other._read_in(log)
+        told = other._told(np.arange(len(log.cases)))
+        chance = np.append(1.0, told[np.arange(len(log) - 1), codes[1:]])
+        share = (np.bincount(begins, minlength=self.end) + 0.5) / (len(begins) + 0.5 * self.end)
+        chance[log.starts[:-1]] = share[codes[log.starts[:-1]]]
+        return -np.log(chance), -np.log(told[log.starts[1:] - 1, self.end])
+
+    def _read_in(self, log: EventLog) -> None:
+        self.log, self.first = log, np.repeat(log.starts[:-1], np.diff(log.starts))
+        self.resource = np.zeros(len(log), np.int64) if log.resource is None else self.place[log.resource.codes]
+        self.gap = np.where(np.arange(len(log)) > self.first, np.diff(log.time, prepend=log.time[:1]), 0)
+        self.numbers = self._numbers(log.time, self.gap, log.time - log.time[self.first], cases_of(log.starts))
+
+    def _told(self, cases: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return (events, activities + 1) after every event of some cases."""
+        found = np.zeros((len(self.log), self.end + 1))
         with torch.inference_mode():
-            for rows in self._batches(
-                np.unique(self.split.asked.cases), 8 * TOKENS, int(np.diff(self.log.starts).max())
-            ):
+            for rows in self._batches(cases, 8 * TOKENS, int(np.diff(self.log.starts).max())):
                 found[rows[rows >= 0]] = self.network(*self._read(rows))[0].softmax(-1)[torch.from_numpy(rows >= 0)]
-        return found[self.split.asked.rows]
+        return found
 
     def rollouts(
         self, rows: NDArray[np.int64], draws: int, horizon: int, seed: int
@@ -229,15 +248,16 @@ class _Pairs:
         return self.rows[rng.integers(low, high)]
 
 
-def _resources(log: EventLog, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """Return codes (events,) of the resources that are frequent in rows, rare ones as the last, and their number."""
+def _frequent(log: EventLog, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """Return the place of every resource among those that are frequent in rows, of rare ones the last, and their
+    number."""
     if log.resource is None:
-        return np.zeros(len(log), np.int64), 0
+        return np.zeros(1, np.int64), 0
     told = log.resource.codes[rows]
     order = np.argsort(-np.bincount(told[told >= 0], minlength=len(log.resource.values)), kind="stable")[:RESOURCES]
     place = np.full(len(log.resource.values) + 1, len(order))
     place[order] = np.arange(len(order))
-    return place[log.resource.codes], len(order)
+    return place, len(order)
 
 
 def _attributes(log: EventLog, pool: NDArray[np.int64], unknown_at_start: tuple[str, ...]) -> NDArray[np.float64]:

@@ -50,6 +50,18 @@ def test_the_recurrent_floor_learns_and_goes_on(lstm: Lstm) -> None:
     assert (again == codes).all()
 
 
+def test_the_recurrent_floor_is_surprised_at_what_it_did_not_expect(lstm: Lstm) -> None:
+    odd, ends = lstm.surprises(LOG)
+    told, wanted = lstm.events(), SPLIT.asked.wanted
+    inside = wanted < END
+    expected = -np.log(told[np.arange(len(wanted)), wanted])
+    assert odd[SPLIT.asked.rows[inside] + 1] == pytest.approx(expected[inside], abs=1e-4)
+    assert ends[SPLIT.asked.cases[~inside]] == pytest.approx(expected[~inside], abs=1e-4)
+    turned = LOG.take(np.arange(len(LOG.cases)))
+    turned.activity.codes[:] = turned.activity.codes[::-1]
+    assert lstm.surprises(turned)[0].mean() > 3 * odd.mean()
+
+
 def test_the_recurrent_floor_goes_on_as_if_it_had_seen_what_it_sampled(lstm: Lstm) -> None:
     apply = LOG.activity.values.index("apply")
     large = np.asarray(LOG.case_attributes["amount"]) > 50_000

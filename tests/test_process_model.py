@@ -202,5 +202,10 @@ def test_the_protocol_from_the_command_line(tmp_path: Path, capfd: pytest.Captur
     assert "flatter" in said["random_split"]["note"]
     assert said["next_event"]["wmagent, online"]["nll"] < said["next_event"]["majority"]["nll"] / 2
     assert 0 <= said["outcome"]["wmagent, direct head"]["auc"] <= 1
+    assert set(said["courses"]["rollers"]) == {"wmagent, online", "LSTM", "4-gram"}
+    gate = said["action_gate"]["wmagent"]
+    assert gate["correct"] < gate["none"] < gate["shuffled"]
+    assert set(said["ablations"]) > {"full", "random encoder", "no regulariser"}
+    assert {"wmagent, online", "n-gram, mean", "LSTM, max"} < set(said["anomalies"]["scores"])
     assert (tmp_path / "results" / "log-loans-complete-seed-0.md").is_file()
     assert "LightGBM" not in capfd.readouterr().out  # it writes past Python, into the one JSON object

@@ -30,6 +30,7 @@ from wmagent.model.training import Report
 HELD_OUT = 0.2  # of the cases, the latest to start: for patience, weights and calibration
 METERED = 500  # held-out cases whose latents are measured for collapse
 STEPS = 24  # batches per epoch at least, where the log is large enough
+FEWEST = 120  # batches in all: small logs are gone through more often
 LEVELS = np.array([0.1, 0.5, 0.9])  # of the remaining hours: a median and its 80 % interval
 ORDERS = (3, 5)  # of the n-gram memories
 AHEAD, MOST_IMAGINED = 3, 4_000  # events imagined, and held-out prefixes, when memories are weighed
@@ -67,10 +68,12 @@ class ProcessModel:
         """Learn from all cases of a log; case attributes in `unknown_at_start` are not used, because a log says of them
         what was only known later. InputError where there is too little to learn from."""
         settings = settings or event_preset(preset)
-        settings = settings.model_copy(update={"tokens": int(np.clip(len(log) // STEPS, 64, settings.tokens))})
         checked_seed(seed)
         if len(log.cases) < 10:
             raise InputError(f"the log has {len(log.cases)} cases; at least 10 are needed to learn from")
+        tokens = int(np.clip(len(log) // STEPS, 64, settings.tokens))
+        epochs = max(settings.epochs, math.ceil(FEWEST * tokens / len(log)))
+        settings = settings.model_copy(update={"tokens": tokens, "epochs": epochs})
         first, last = log.time[log.starts[:-1]], log.time[log.starts[1:] - 1]
         silence = log.silence()
         ended = last < log.time.max() - silence

@@ -86,6 +86,24 @@ def plain_markdown(result: Mapping[str, Any]) -> str:
     return "\n\n".join([*(part for part in parts if part), _noted(result)]).rstrip()
 
 
+def event_log_markdown(result: Mapping[str, Any]) -> str:
+    """Return the scalars of a protocol on a log, then a table for each of its parts."""
+    rows = [(key, value) for key, value in result.items() if isinstance(value, int | float | str)]
+    told = {
+        "next event": result["next_event"],
+        "sets": {"90 %": result["sets"]},
+        "remaining days": result["remaining"],
+        "outcome": result.get("outcome", {}),
+        "courses": result.get("courses", {}).get("rollers", {}),
+        "action gate": result.get("action_gate", {}),
+        "anomalies": result.get("anomalies", {}).get("scores", {}),
+        "ablations": result.get("ablations", {}),
+        "random split": result.get("random_split", {}),
+    }
+    parts = [table(("measure", "value"), rows), *(_parts(name, found) for name, found in told.items())]
+    return "\n\n".join([*(part for part in parts if part), _noted(result)]).rstrip()
+
+
 def _parts(title: str, found: Mapping[str, Any]) -> str:
     """Return one row per part that holds numbers, with a column per number or interval that any of them has."""
     rows = dict(_numbers(found))
@@ -184,6 +202,7 @@ _MARKDOWN = {
     "suite": suite_markdown,
     "search-scaling": search_scaling_markdown,
     "what-if": what_if_markdown,
+    "event-log": event_log_markdown,
 }
 PLOTS = {
     "contract": pictures.contract_plot,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -310,7 +311,8 @@ def answer(
     if out is not None:
         from wmagent.evals.report import write
 
-        for path in write(name, result, " ".join(["wmagent", "eval", *sys.argv[2:]]), out, plots=True):
+        words = [Path(word).name if os.sep in word else word for word in sys.argv[2:]]
+        for path in write(name, result, " ".join(["wmagent", "eval", *words]), out, plots=True):
             note(f"wrote {path}")
     if as_json:
         show_json(result)

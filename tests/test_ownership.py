@@ -91,6 +91,8 @@ def test_reasons_are_kept_with_what_people_changed(tmp_path: Path) -> None:
     assert found.reasons == {"wait": "because: it # rains", names[3]: "long"}
     found.write(tmp_path / "again.yaml")
     assert (tmp_path / "again.yaml").read_text() == path.read_text()
+    path.write_text("activities: {wait: decision, go: exogenous}  # mine")
+    assert Ownership.read(path, ("wait", "go")).reasons == {}
 
 
 @pytest.mark.parametrize(

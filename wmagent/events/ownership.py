@@ -116,7 +116,7 @@ def _comments(text: str) -> dict[str, str]:
     top = yaml.compose(text, Loader=yaml.SafeLoader)
     for name, kind in top.value[0][1].value:
         behind = lines[kind.end_mark.line][kind.end_mark.column :].strip()
-        if reason := behind.lstrip("# "):
+        if behind.startswith("#") and (reason := behind.lstrip("# ")):
             found[name.value] = reason
     return found
 

@@ -12,6 +12,7 @@ from wmagent.domain.event_log import EventLog, cases_of, rows_of
 from wmagent.evals.event_baselines import Boosted
 from wmagent.evals.event_metrics import likelihood, over_cases
 from wmagent.evals.event_split import Split, following
+from wmagent.events.steps import Steps, steps
 
 if TYPE_CHECKING:
     from wmagent.events.process_model import ProcessModel
@@ -29,18 +30,20 @@ def action_gate(
     """Return NLL of the event after an action under correct, none and shuffled actions, ours by imagining it; beside it
     boosted trees that read the action as a column. JSON-ready; correct < none < shuffled says that the action counts.
     """
-    nexts = following(log)
+    nexts, ahead = following(log), steps(log, model.ownership)
     decided = np.isin(np.array(log.activity.values), model.ownership.decisions)
     case_of = cases_of(log.starts)
-    rows = _acted(split.asked.rows, nexts, decided, split.over[case_of])
+    known = (nexts < len(decided)) | split.over[case_of]
+    rows = _acted(split.asked.rows, ahead, known)
     cases = case_of[rows]
     action, wanted = nexts[rows], nexts[rows + 1]
     others = _shuffled(log.activity.codes[rows], action, seed)
     told = {"wmagent": _imagined(model, log, rows, action, others, decided)}
     if boosted is not None:
-        train = _acted(rows_of(log.starts, split.pool), nexts, decided, split.over[case_of])
+        train = _acted(rows_of(log.starts, split.pool), ahead, known)
         told["boosted trees"] = boosted.after(train, nexts[train], nexts[train + 1], rows, action, others)
-    found: dict[str, Any] = {"asked": len(rows), "decisions": list(model.ownership.decisions), "note": NOTE}
+    found: dict[str, Any] = {"asked": len(rows), "left_out": len(split.asked) - len(rows)}
+    found |= {"decisions": list(model.ownership.decisions), "note": NOTE}
     for name, kinds in told.items():
         lost = {kind: likelihood(probs, wanted) for kind, probs in kinds.items()}
         found[name] = {kind: float(values.mean()) for kind, values in lost.items()}
@@ -49,14 +52,10 @@ def action_gate(
     return found
 
 
-def _acted(
-    rows: NDArray[np.int64], nexts: NDArray[np.int64], decided: NDArray[np.bool_], over: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    """Return the rows whose next event is a decision, the event after which is known; `over` (events,) says whose cases
-    have ended."""
-    rows = rows[nexts[rows] < len(decided)]
-    rows = rows[decided[nexts[rows]]]
-    return rows[(nexts[rows + 1] < len(decided)) | over[rows]]
+def _acted(rows: NDArray[np.int64], ahead: Steps, known: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the rows whose next event is a decision after which it is `known` (events,) what follows."""
+    rows = rows[(ahead.decision[rows] >= 0) & (ahead.between[rows] == 0)]
+    return rows[known[rows + 1]]
 
 
 def _shuffled(last: NDArray[np.int32], action: NDArray[np.int64], seed: int) -> NDArray[np.int64]:

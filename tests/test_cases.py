@@ -192,6 +192,7 @@ def test_cases_from_the_command_line(process: RecordedProcess, tmp_path: Path) -
     assert "assess fully" in planned
     owned = json.loads(run("ownership", model, "--json"))
     assert {row["activity"] for row in owned["activities"] if row["kind"] == "decision"} == set(WON)
+    assert all(row["reason"] for row in owned["activities"])
     wrong = CliRunner().invoke(app, ["case", "what-if", str(model), str(file), "open"])
     assert wrong.exit_code != 0
     assert "say one thing to change" in wrong.output

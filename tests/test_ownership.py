@@ -1,0 +1,130 @@
+"""Who chooses what, as drafted and as edited, and the steps from decision to decision; on made-up logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wmagent.domain.event_log import HOUR, Categories, EventLog
+from wmagent.errors import InputError
+from wmagent.events.ownership import Ownership
+from wmagent.events.steps import steps
+
+Event = tuple[str, float, str]  # activity, hours since the case began, who
+
+
+def log_of(cases: list[list[Event]]) -> EventLog:
+    rows = [
+        (name, who, int((1 + 7.3 * case + hours) * HOUR)) for case, row in enumerate(cases) for name, hours, who in row
+    ]
+    names, people, times = zip(*rows, strict=True)
+    starts = np.concatenate([[0], np.cumsum([len(row) for row in cases])])
+    return EventLog(tuple(map(str, range(len(cases)))), starts, _column(names), np.array(times), _column(people))
+
+
+def _column(texts: tuple[str, ...]) -> Categories:
+    values = sorted(set(texts))
+    return Categories(np.array([values.index(text) for text in texts], np.int32), tuple(values))
+
+
+def orders(cases: int = 60, hours: float = 1.0) -> EventLog:
+    """Every case: opened, checked, booked by a machine a second later, and a visit by somebody new; one is merged."""
+    rows = [
+        [
+            ("open", 0, "ann"),
+            ("check", hours, f"clerk {case % 5}"),
+            ("book", hours + (1 / 3600 if hours == 1.0 else 0), "machine"),
+            ("visit", 3 * hours, f"guest {case}"),
+        ]
+        for case in range(cases)
+    ]
+    rows[0].append(("merge", 3 * hours, "ann"))
+    return log_of(rows)
+
+
+def test_resources_and_times_tell_who_chooses() -> None:
+    drafted = Ownership.draft(orders())
+    assert drafted.kinds == {
+        "open": "exogenous",
+        "check": "decision",
+        "book": "automatic",
+        "visit": "exogenous",
+        "merge": "decision",  # at once, but a single event says nothing
+    }
+    assert drafted.reasons["check"] == "5 resources have done it"
+    assert drafted.reasons["visit"] == "100% by people who occur in one case only"
+    assert not any(who in reason for reason in drafted.reasons.values() for who in ("ann", "clerk", "machine", "guest"))
+
+
+def test_a_log_of_whole_days_does_not_say_what_follows_at_once() -> None:
+    assert Ownership.draft(orders(hours=24.0)).kinds["book"] == "decision"
+
+
+@pytest.mark.parametrize(
+    ("label", "kind"),
+    [
+        ("Customer accepts", "exogenous"),
+        ("Rejected by EMPLOYEE", "exogenous"),
+        ("O_SENT_BACK", "exogenous"),
+        ("Payment Handled", "exogenous"),
+        ("Inform customer", "decision"),
+        ("Return application back to applicant", "decision"),
+        ("Authorize payment", "decision"),
+        ("Write description", "decision"),
+        ("Assign responsible", "decision"),
+    ],
+)
+def test_labels_tell_who_acts_and_not_on_whom(label: str, kind: str) -> None:
+    cases: list[list[Event]] = [[("begin", 0, "x"), (label, 2, f"p{case % 4}")] for case in range(30)]
+    assert Ownership.draft(log_of(cases)).kinds[label] == kind
+
+
+def test_reasons_are_kept_with_what_people_changed(tmp_path: Path) -> None:
+    path, names = tmp_path / "who.yaml", ("yes", 'say "no": #1', "wait", "ä" * 200)
+    kinds = dict.fromkeys(names, "exogenous")
+    Ownership(kinds, {"wait": "because: it # rains", names[3]: "long"}).write(path)  # type: ignore[arg-type]
+    path.write_text(path.read_text().replace('"wait": exogenous', '"wait": decision'))
+    found = Ownership.read(path, names)
+    assert found.decisions == ("wait",)
+    assert found.reasons == {"wait": "because: it # rains", names[3]: "long"}
+    found.write(tmp_path / "again.yaml")
+    assert (tmp_path / "again.yaml").read_text() == path.read_text()
+    path.write_text("activities: {wait: decision, go: exogenous}  # mine")
+    assert Ownership.read(path, ("wait", "go")).reasons == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("activities:\n  yes: decision\n", "True is not read as a text; write activities in double quotes"),
+        ('activities:\n  "yes": decision\n', "'a: b' is missing; write `\"a: b\": decision | exogenous | automatic`"),
+        ('activities:\n  "yes": ours\n', "'yes' is 'ours'; write one of decision, exogenous, automatic"),
+        ('activities:\n  "yess": decision\n', "unknown activity 'yess'; did you mean 'yes'"),
+        ('activities:\n  "yes": decision\n  "yes": decision\n', "'yes' is given twice"),
+        ("activities: [\n", "cannot be read as YAML"),
+        ("", "write `activities:` and below it"),
+    ],
+)
+def test_a_wrong_map_is_refused_with_what_to_write(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "who.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError) as error:
+        Ownership.read(path, ("yes", "a: b"))
+    assert said in str(error.value)
+
+
+def test_steps_end_at_the_next_decision_of_the_same_case() -> None:
+    log = log_of(
+        [
+            [("ask", 0, "x"), ("note", 1, "x"), ("decide", 3, "x"), ("answer", 4, "x")],
+            [("ask", 0, "x"), ("decide", 2, "x"), ("decide", 5, "x")],
+        ]
+    )
+    found = steps(log, Ownership({"decide": "decision", "ask": "exogenous", "note": "automatic"}, {}))
+    decide = log.activity.values.index("decide")
+    assert found.decision.tolist() == [decide, decide, -1, -1, decide, decide, -1]
+    assert found.until.tolist() == [2, 2, 4, 4, 5, 6, 7]
+    assert found.between.tolist() == [1, 0, 1, 0, 0, 0, 0]
+    assert found.hours == pytest.approx([3, 2, np.nan, np.nan, 2, 3, np.nan], nan_ok=True)

@@ -34,9 +34,8 @@ def remaining(trial: Trial) -> dict[str, Any]:
     rows, cases = split.asked.rows[known], split.asked.cases[known]
     days = remaining_days(log, rows)
     experts = head.predict(history, rows)
-    ends = history.hours[history.starts[1:] - 1][cases] + trial.model.patience_hours
     said = {
-        OURS: follow_hours(experts, 24 * days, history.hours[rows], ends, head.typical) / 24,
+        OURS: follow_hours(experts, history, rows, trial.model.patience_hours, head.typical) / 24,
         "wmagent, frozen": experts.mean(0) / 24,
         "median per last activity": _by_last_activity(trial, rows),
     }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from wmagent.domain.event_log import HOUR, Categories, EventLog
 from wmagent.evals.event_baselines import counted
@@ -14,6 +15,7 @@ from wmagent.evals.event_split import random_split, strict_split
 from wmagent.evals.metrics import auroc, ece
 from wmagent.events.counts import Counts
 from wmagent.events.following import follow_hours
+from wmagent.events.histories import Histories
 from wmagent.events.online import AdaptiveSets, Correction, LocalMixture, Mixture, TopCalibration
 
 
@@ -134,26 +136,45 @@ def test_sets_cover_although_the_world_changes() -> None:
     assert np.mean(sizes[3_000:]) > np.mean(sizes[500:2_000])
 
 
+def lasting(hours: NDArray[np.float64], apart: float = 1.0) -> Histories:
+    """Cases of two events, each so many hours long, that begin one after the other."""
+    n = len(hours)
+    begins = apart * np.arange(n)
+    nothing = np.zeros(2 * n, np.int64)
+    told = np.stack([begins, begins + hours], 1).ravel()
+    return Histories(2 * np.arange(n + 1), nothing, nothing, np.zeros((2 * n, 1), np.float32), told, np.zeros(2 * n))
+
+
 def test_intervals_stretch_until_they_cover() -> None:
-    rng, n = np.random.default_rng(0), 4_000
+    rng, n = np.random.default_rng(0), 20_000
     true = rng.exponential(10, n)
+    history, rows = lasting(true), 2 * np.arange(n)
     told = np.tile([6.0, 10.0, 14.0], (n, 1))  # far too narrow
-    asked = np.arange(n, dtype=float)
-    bounds = follow_hours(told[None], true, asked, asked + 0.5, 10.0)
-    inside = (true >= bounds[:, 0]) & (true <= bounds[:, 2])
-    assert inside[1_000:].mean() == pytest.approx(0.8, abs=0.03)
-    hopeless = follow_hours(np.zeros((1, n, 3)), true, asked, asked + 0.5, 10.0)
+    bounds = follow_hours(told[None], history, rows, 150, 10.0)[10_000:]
+    below, above = true[10_000:] < bounds[:, 0], true[10_000:] > bounds[:, 2]
+    assert below.mean() == pytest.approx(0.1, abs=0.02)
+    assert above.mean() == pytest.approx(0.1, abs=0.02)
+    hopeless = follow_hours(np.zeros((1, n, 3)), history, rows, 150, 10.0)
     assert np.isfinite(hopeless).all()
+
+
+def test_an_interval_is_judged_when_it_has_passed_whatever_ended_first() -> None:
+    n = 4_000
+    true = np.where(np.arange(n) % 2 == 0, 1.0, 400.0)  # half of the cases are short, and over long before the others
+    told = np.tile([0.5, 200.0, 500.0], (n, 1))  # holds them all
+    bounds = follow_hours(told[None], lasting(true), 2 * np.arange(n), 400, 10.0)
+    assert (bounds[:900, 2] == 500.0).all()  # though 900 short cases are over by then
+    assert bounds[1_000, 2] < 500.0
 
 
 def test_the_hours_of_who_erred_least_count_and_only_once_that_is_known() -> None:
     n = 400
-    true, asked = np.full(n, 10.0), np.arange(n, dtype=float)
+    history, rows = lasting(np.full(n, 10.0)), 2 * np.arange(n)
     good, bad = np.tile([9.0, 10.0, 11.0], (n, 1)), np.tile([90.0, 100.0, 110.0], (n, 1))
-    soon = follow_hours(np.stack([bad, good]), true, asked, asked + 0.5, 10.0)
+    soon = follow_hours(np.stack([bad, good]), history, rows, 0.5, 10.0)
     assert soon[0, 1] == pytest.approx(55)
     assert soon[-1, 1] == pytest.approx(10, abs=0.1)
-    late = follow_hours(np.stack([bad, good]), true, asked, asked + 1_000, 10.0)
+    late = follow_hours(np.stack([bad, good]), history, rows, 1_000, 10.0)
     assert late[:, 1] == pytest.approx(np.full(n, 55.0))
 
 

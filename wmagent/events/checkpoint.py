@@ -18,7 +18,7 @@ from wmagent.events.targets import Bins
 from wmagent.events.trees import Trees
 from wmagent.model.files import read_json, read_tensors, sha256, write_atomic, write_json, write_tensors
 
-FORMAT = 1
+FORMAT = 2
 KIND = "process-model"
 OWNERSHIP = "ownership.yaml"  # for people to edit, so its contents are not held to what was saved
 
@@ -27,7 +27,7 @@ class _Header(BaseModel):
     """What config.json holds."""
 
     model_config = ConfigDict(extra="forbid")
-    format: Literal[1]
+    format: Literal[2]
     kind: Literal["process-model"]
     seed: int
     settings: EventSettings

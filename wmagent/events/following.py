@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from wmagent.events.process_model import ORDERS, ProcessModel
 from wmagent.events.targets import targets
 
 HALF_LIFE = 1_000  # events, of the memories that fade
+_ASKED, _JUDGED, _OVER = 0, 1, 2  # what happens at a moment, in this order
 FEW = 0.05  # weight at the beginning of an expert that learns from what is revealed
 
 
@@ -102,31 +104,34 @@ def follow(
 
 def follow_hours(
     experts: NDArray[np.float64],
-    true: NDArray[np.float64],
-    asked_at: NDArray[np.float64],
-    known_at: NDArray[np.float64],
+    history: Histories,
+    rows: NDArray[np.int64],
+    patience: float,
     typical: float,
     coverage: float = 0.8,
 ) -> NDArray[np.float64]:
-    """Return (n, 3) low, median and high hours of what `experts` (e, n, 3) say, weighted and stretched by what was
-    known when each was asked for: `true` (n,) at `known_at`, and that it is more than was held possible as soon as that
-    much time has passed."""
-    found, missed = np.empty(experts.shape[1:]), np.zeros(len(true), bool)
-    weighing, width = LeastError(len(experts), typical), AdaptiveWidth(coverage)
-    queue = [(moment, 1, place) for place, moment in enumerate(asked_at.tolist())]
-    queue += [(moment, 2, place) for place, moment in enumerate(known_at.tolist())]
-    heapq.heapify(queue)  # at one moment what is late comes first, then all is said before anything is revealed
+    """Return (n, 3) low, median and high hours until the end of the case, from what `experts` (e, n, 3) say after each
+    row, weighted and stretched by what was known by then.
+
+    Experts are weighed by the cases that are over. An interval is judged once its upper end and the patience of a model
+    (hours) have passed, whatever came of the case: to judge what ended first would judge short cases. `typical` hours
+    are the unit of errors.
+    """
+    asked_at = history.hours[rows]
+    place_of = np.searchsorted(history.starts, rows, side="right") - 1
+    cases = [history.hours[start:stop] for start, stop in pairwise(history.starts)]
+    found, weighing, width = np.empty(experts.shape[1:]), LeastError(len(experts), typical), AdaptiveWidth(coverage)
+    queue = [(moment, _ASKED, place) for place, moment in enumerate(asked_at.tolist())]
+    queue += [(float(cases[case][-1]) + patience, _OVER, place) for place, case in enumerate(place_of.tolist())]
+    heapq.heapify(queue)
     while queue:
         moment, kind, place = heapq.heappop(queue)
-        if kind == 1:
+        times = cases[place_of[place]]
+        if kind == _ASKED:
             found[place] = width.apply(np.tensordot(weighing.weights, experts[:, place], 1))
-            if true[place] > found[place, 2] and (late := moment + float(found[place, 2])) < known_at[place]:
-                heapq.heappush(queue, (late, 0, place))
-        elif kind == 0:
-            missed[place] = True
-            width.reveal(found[place], float(true[place]))
+            heapq.heappush(queue, (moment + float(found[place, 2]) + patience, _JUDGED, place))
+        elif kind == _JUDGED:
+            width.reveal(found[place], float(times[times <= moment][-1] - asked_at[place]))
         else:
-            weighing.reveal(experts[:, place, 1], float(true[place]))
-            if not missed[place]:
-                width.reveal(found[place], float(true[place]))
+            weighing.reveal(experts[:, place, 1], float(times[-1] - asked_at[place]))
     return found

@@ -125,7 +125,7 @@ def evaluate(network: HistoryNetwork, teaching: Teaching, cases: NDArray[np.int6
     total, n = 0.0, 0
     with torch.inference_mode():
         for part in batches(teaching.history, cases, 4 * settings.tokens, settings.longest):
-            wanted = _wanted(teaching.targets.next, part.rows)
+            wanted = next_codes(teaching.targets.next, part.rows)
             logits = network.events(network.encode(part.read))
             total += F.cross_entropy(
                 logits.flatten(0, 1), wanted.flatten(), ignore_index=NOTHING, reduction="sum"
@@ -167,9 +167,10 @@ def _epoch(
 
 def _direct(network: HistoryNetwork, teaching: Teaching, part: Batch, latent: Tensor) -> Tensor:
     """Return the losses of the heads: next event, gap until it, remaining time."""
-    wanted = _wanted(teaching.targets.next, part.rows)
+    wanted = next_codes(teaching.targets.next, part.rows)
     loss = F.cross_entropy(network.events(latent).flatten(0, 1), wanted.flatten(), ignore_index=NOTHING)
-    gap, rest = _binned(teaching, part.rows)
+    gap = binned_hours(teaching.targets.gap, teaching.gaps, part.rows)
+    rest = binned_hours(teaching.targets.remaining, teaching.remaining, part.rows)
     timed = gap >= 0
     if timed.any():
         loss = loss + 0.2 * F.cross_entropy(network.gaps(latent[timed], wanted[timed]), gap[timed])
@@ -190,7 +191,8 @@ def _latent(
 ) -> Tensor:
     """Return the losses of latents predicted ahead, of what heads say of them, and of the regulariser."""
     told = torch.from_numpy(part.rows >= 0)
-    wanted, (gap, _) = _wanted(teaching.targets.next, part.rows), _binned(teaching, part.rows)
+    wanted = next_codes(teaching.targets.next, part.rows)
+    gap = binned_hours(teaching.targets.gap, teaching.gaps, part.rows)
     loss = latent.new_zeros(())
     flat = latent[told]
     if settings.sigreg and len(flat) > 8:
@@ -219,14 +221,12 @@ def _latent(
     return loss
 
 
-def _wanted(values: NDArray[np.int64], rows: NDArray[np.int64]) -> Tensor:
+def next_codes(values: NDArray[np.int64], rows: NDArray[np.int64]) -> Tensor:
+    """Return the codes (b, t) that follow rows, NOTHING where there is no row."""
     return torch.from_numpy(np.where(rows >= 0, values[rows], NOTHING))
 
 
-def _binned(teaching: Teaching, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-    """Return the bins of gap and remaining time, NOTHING where there is none."""
-    found = []
-    for hours, bins in ((teaching.targets.gap, teaching.gaps), (teaching.targets.remaining, teaching.remaining)):
-        values = np.where(rows >= 0, hours[rows], np.nan)
-        found.append(torch.from_numpy(np.where(np.isnan(values), NOTHING, bins.codes(np.nan_to_num(values)))))
-    return found[0], found[1]
+def binned_hours(hours: NDArray[np.float64], bins: Bins, rows: NDArray[np.int64]) -> Tensor:
+    """Return the bins (b, t) of hours at rows, NOTHING where there is no row or no number."""
+    values = np.where(rows >= 0, hours[rows], np.nan)
+    return torch.from_numpy(np.where(np.isnan(values), NOTHING, bins.codes(np.nan_to_num(values))))

@@ -163,25 +163,27 @@ class AdaptiveSets:
 
 @dataclass
 class AdaptiveWidth:
-    """An interval around a median whose two sides are stretched until it covers `coverage` of what comes; feedback
-    comes when a case is over (step `rate`)."""
+    """An interval around a median whose two sides are stretched, each until it misses half of what `coverage` leaves
+    (adaptive conformal inference by sides, step `rate`)."""
 
     coverage: float = 0.8
-    rate: float = 0.02
-    stretch: float = 1.0
+    rate: float = 0.005
+    below: float = 1.0
+    above: float = 1.0
 
     def apply(self, quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (low, median, high) with both sides stretched; nothing is below 0."""
         low, middle, high = quantiles
-        return np.array(
-            [max(0.0, middle - self.stretch * (middle - low)), middle, middle + self.stretch * (high - middle)]
-        )
+        return np.array([max(0.0, middle - self.below * (middle - low)), middle, middle + self.above * (high - middle)])
 
     def reveal(self, said: NDArray[np.float64], true: float) -> None:
-        """Follow a number that is now known, of which (low, median, high) had been said."""
-        missed = not said[0] <= true <= said[2]
-        change = float(np.exp(self.rate * (missed - (1 - self.coverage))))
-        self.stretch = min(max(self.stretch * change, 1 / MOST_STRETCH), MOST_STRETCH)
+        """Follow a number of which it is now known on which side of the interval in (low, median, high) it lies."""
+        self.below = self._stretched(self.below, true < said[0])
+        self.above = self._stretched(self.above, true > said[2])
+
+    def _stretched(self, stretch: float, missed: bool) -> float:
+        change = float(np.exp(self.rate * (missed - (1 - self.coverage) / 2)))
+        return min(max(stretch * change, 1 / MOST_STRETCH), MOST_STRETCH)
 
 
 class LeastError:

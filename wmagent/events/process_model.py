@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from wmagent.domain.event_log import HOUR, EventLog, rows_of
 from wmagent.errors import InputError, checked_seed
@@ -20,6 +21,7 @@ from wmagent.events.histories import Histories, Vocabulary, histories
 from wmagent.events.learning import Teaching, batches, refresh, train
 from wmagent.events.network import HistoryNetwork
 from wmagent.events.online import Mixture
+from wmagent.events.overshooting import open_loop, overshoot
 from wmagent.events.ownership import Ownership
 from wmagent.events.settings import EventSettings, event_preset
 from wmagent.events.targets import Bins, targets
@@ -38,9 +40,10 @@ AHEAD, MOST_IMAGINED = 3, 4_000  # events imagined, and held-out prefixes, when 
 
 @dataclass
 class ProcessModel:
-    """What was learned of a process. `weights` are those of the network and the trees, `imagined_weights` those of the
-    network and the memories in imagined futures, `patience_hours` of silence end a case, `courses` are the recorded
-    ones: codes, is it over, how often was it seen. `ownership` says who chooses what."""
+    """What was learned of a process. `weights` are those of the network (as it encodes, as it imagined) and the trees,
+    `imagined_weights` those of the network and the memories in imagined futures, `patience_hours` of silence end a
+    case, `courses` are the recorded ones: codes, is it over, how often was it seen. `ownership` says who chooses
+    what."""
 
     vocabulary: Vocabulary
     settings: EventSettings
@@ -91,13 +94,15 @@ class ProcessModel:
         teaching = Teaching(history, wanted, gaps, rest)
         card: dict[str, object] = {"cases": len(log.cases), "events": len(log), "seed": seed}
         card |= train(network, teaching, kept, held, settings, seed, progress)
+        overshoot(network, teaching, kept, settings, settings.overshoot, seed)
         told = rows[wanted.next[rows] >= 0]
         trees = _trees(history, told, wanted.next[told], vocabulary, settings, seed)
         latents, events = latents_and_events(network, history, held, settings)
         card["latents"] = collapse_meters(torch.from_numpy(latents[rows_of(log.starts, held[:METERED])]))
         asked = rows_of(log.starts, held)
         asked = asked[wanted.next[asked] >= 0]
-        given = [events[asked], *([trees.predict(history, asked)] if trees else [])]
+        given = [events[asked], _imagined(network, gaps, history, latents, asked)]
+        given += [trees.predict(history, asked)] if trees else []
         weights = Mixture.fitted(np.stack(given)[:, np.arange(len(asked)), wanted.next[asked]]).weights
         spans = np.split(history.activity, log.starts[1:-1])
         imagined = _imagined_weights(
@@ -105,6 +110,7 @@ class ProcessModel:
         )
         if settings.refresh:
             refresh(network, teaching, order, settings, seed)
+            overshoot(network, teaching, order, settings, settings.overshoot // 2, seed + 1)
             every = np.flatnonzero(wanted.next >= 0)
             trees = _trees(history, every, wanted.next[every], vocabulary, settings, seed)
         courses = Counter((tuple(codes.tolist()), done) for codes, done in zip(spans, ended.tolist(), strict=True))
@@ -131,8 +137,10 @@ class ProcessModel:
         return histories(log, self.vocabulary)
 
     def experts(self, history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return (experts, n, activities + 1) probabilities of the event after each row: network, then trees."""
-        found = [self._told(history, rows)[1][rows]]
+        """Return (experts, n, activities + 1) probabilities of the event after each row: what the network tells from
+        the latent that it encodes, from latents that it had imagined some events before, and what trees tell."""
+        latents, events = self._told(history, rows)
+        found = [events[rows], _imagined(self.network, self.gaps, history, latents, rows)]
         if self.trees is not None:
             found.append(self.trees.predict(history, rows))
         return np.stack(found)
@@ -147,8 +155,7 @@ class ProcessModel:
 
     def next_events(self, latents: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return (n, activities + 1) probabilities of the next event, as the network tells them from latents (n, d)."""
-        with torch.inference_mode():
-            return self.network.events(torch.from_numpy(latents)).softmax(-1).double().numpy()
+        return _next(self.network, torch.from_numpy(latents))
 
     def after(self, latents: NDArray[np.float32], codes: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return (n, activities + 1) probabilities of the event that follows if `codes` (n,) come next, at the time
@@ -213,6 +220,24 @@ def latents_and_events(
     return latents, events
 
 
+def _imagined(
+    network: HistoryNetwork,
+    gaps: Bins,
+    history: Histories,
+    latents: NDArray[np.float32],
+    rows: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return (n, activities + 1) probabilities of the event after each row, the mean of what is told from latents that
+    were imagined 1 to AHEAD events before."""
+    told = [_next(network, open_loop(network, gaps, history, latents, rows, steps)) for steps in range(1, AHEAD + 1)]
+    return np.mean(told, 0)
+
+
+def _next(network: HistoryNetwork, latents: Tensor) -> NDArray[np.float64]:
+    with torch.inference_mode():
+        return network.events(latents).softmax(-1).double().numpy()
+
+
 def _imagined_weights(
     network: HistoryNetwork,
     history: Histories,
@@ -226,12 +251,8 @@ def _imagined_weights(
     were likeliest, the network seeing nothing of the last AHEAD events but what it imagines of them."""
     first = np.repeat(history.starts[:-1], np.diff(history.starts))
     rows = rows[rows - first[rows] >= AHEAD][:MOST_IMAGINED]
-    with torch.inference_mode():
-        latent = torch.from_numpy(latents[rows - AHEAD])
-        for back in range(AHEAD - 1, -1, -1):
-            event, bins = history.activity[rows - back], gaps.codes(history.gap[rows - back])
-            latent = network.imagine(latent, torch.from_numpy(event), torch.from_numpy(bins))
-        told = [network.events(latent).softmax(-1).double().numpy()[np.arange(len(rows)), wanted[rows]]]
+    ahead = open_loop(network, gaps, history, latents, rows, AHEAD)
+    told = [_next(network, ahead)[np.arange(len(rows)), wanted[rows]]]
     memories = [Counts(order, network.a + 1) for order in ORDERS]
     for course in known:
         remember(memories, course.tolist(), 1)

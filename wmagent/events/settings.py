@@ -10,8 +10,9 @@ from wmagent.errors import unknown
 
 
 class EventSettings(BaseModel):
-    """Sizes. `tokens` are events per batch; `bins` divide gaps and remaining times; `rollout` is how many
-    steps the predictor is trained ahead; `latent` weighs the latent prediction, `sigreg` the regulariser."""
+    """Sizes. `tokens` are events per batch; `bins` divide gaps and remaining times; `rollout` is how many steps the
+    predictor is trained ahead together with the encoder, `overshoot` how many updates it is trained farther ahead
+    afterwards; `latent` weighs the latent prediction, `sigreg` the regulariser."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     width: int = Field(default=128, ge=8)
@@ -23,6 +24,7 @@ class EventSettings(BaseModel):
     weight_decay: float = Field(default=0.01, ge=0)
     longest: int = Field(default=200, ge=2)
     rollout: int = Field(default=1, ge=0)
+    overshoot: int = Field(default=400, ge=0)
     latent: float = Field(default=0.2, ge=0)
     sigreg: float = Field(default=0.0003, ge=0)
     encoder: Literal["trained", "random"] = "trained"
@@ -31,9 +33,9 @@ class EventSettings(BaseModel):
 
 
 PRESETS = {
-    "tiny": EventSettings(width=48, epochs=5, trees=40, rollout=1, refresh=1),
+    "tiny": EventSettings(width=48, epochs=5, trees=40, rollout=1, overshoot=150, refresh=1),
     "small": EventSettings(),
-    "base": EventSettings(width=192, epochs=20, trees=300),
+    "base": EventSettings(width=192, epochs=20, trees=300, overshoot=1000),
 }
 
 

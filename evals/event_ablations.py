@@ -15,7 +15,8 @@ ABLATED: dict[str, dict[str, Any]] = {
     "full": {},
     "random encoder": {"encoder": "random"},
     "no regulariser": {"sigreg": 0.0},
-    "no latent prediction": {"rollout": 0, "latent": 0.0},
+    "no overshooting": {"overshoot": 0},
+    "no latent prediction": {"rollout": 0, "overshoot": 0, "latent": 0.0},
 }
 NOTE = "networks of preset tiny without trees and without a refresh, all taught alike but for what is named"
 

@@ -17,7 +17,7 @@ from wmagent.evals.event_split import remaining_days
 from wmagent.evals.event_trial import OURS, Trial
 from wmagent.evals.metrics import auroc, brier, ece
 from wmagent.events.following import follow_hours
-from wmagent.events.heads import OutcomeHead, RemainingHead, undecided
+from wmagent.events.heads import OutcomeHead, undecided
 from wmagent.events.outlooks import Aim, chances
 from wmagent.events.rollouts import Imagination, rollouts
 from wmagent.events.values import Value
@@ -29,13 +29,12 @@ IMAGINED, DRAWS = 600, 40  # prefixes whose outcome is imagined, and futures of 
 def remaining(trial: Trial) -> dict[str, Any]:
     """Return errors and interval coverage of the days that remain."""
     log, split, history = trial.log, trial.split, trial.history
-    head = RemainingHead(trial.model).fit(history, split.pool, trial.finished)
     known = split.over[split.asked.cases]
     rows, cases = split.asked.rows[known], split.asked.cases[known]
     days = remaining_days(log, rows)
-    experts = head.predict(history, rows)
+    model, experts = trial.model, trial.model.remaining_hours(history, rows)
     said = {
-        OURS: follow_hours(experts, history, rows, trial.model.patience_hours, head.typical) / 24,
+        OURS: follow_hours(experts, history, rows, model.patience_hours, model.remaining.typical) / 24,
         "wmagent, frozen": experts.mean(0) / 24,
         "median per last activity": _by_last_activity(trial, rows),
     }

@@ -55,7 +55,8 @@ class Trial:
             say(f"held-out {step.metrics['held-out']:.3f}")
 
         began = time.perf_counter()
-        model = ProcessModel.learn(log.take(split.pool), seed, preset, unknown_at_start=unknown_at_start, progress=told)
+        over = np.ones(len(split.pool), bool)  # by definition of the split
+        model = ProcessModel.learn(log.take(split.pool), seed, preset, None, unknown_at_start, over, told)
         learned = time.perf_counter() - began
         history = model.read(log)
         followed = follow(model, history, split.asked.rows, split.others)

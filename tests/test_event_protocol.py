@@ -136,10 +136,10 @@ def test_sets_cover_although_the_world_changes() -> None:
     assert np.mean(sizes[3_000:]) > np.mean(sizes[500:2_000])
 
 
-def lasting(hours: NDArray[np.float64], apart: float = 1.0) -> Histories:
+def lasting(hours: NDArray[np.float64]) -> Histories:
     """Cases of two events, each so many hours long, that begin one after the other."""
     n = len(hours)
-    begins = apart * np.arange(n)
+    begins = np.arange(n, dtype=np.float64)
     nothing = np.zeros(2 * n, np.int64)
     told = np.stack([begins, begins + hours], 1).ravel()
     return Histories(2 * np.arange(n + 1), nothing, nothing, np.zeros((2 * n, 1), np.float32), told, np.zeros(2 * n))

@@ -18,7 +18,7 @@ from wmagent.domain.event_log import EventLog, rows_of, with_transitions
 from wmagent.errors import CheckpointError, InputError
 from wmagent.events.following import follow
 from wmagent.events.forecasts import forecasts
-from wmagent.events.heads import OutcomeHead, RemainingHead, undecided
+from wmagent.events.heads import OutcomeHead, undecided
 from wmagent.events.histories import Vocabulary, histories
 from wmagent.events.process_model import ProcessModel
 from wmagent.events.targets import Bins, targets
@@ -79,6 +79,7 @@ def test_a_saved_model_says_the_same(model: ProcessModel, log: EventLog, tmp_pat
     history = model.read(log)
     rows = rows_of(history.starts, np.arange(300, 320))
     assert np.array_equal(model.experts(history, rows), again.experts(again.read(log), rows))
+    assert np.array_equal(model.remaining_hours(history, rows), again.remaining_hours(history, rows))
     assert again.card == json.loads(json.dumps(model.card))
     (tmp_path / "loans.wm" / "trees.txt").write_text("tree")
     with pytest.raises(CheckpointError, match="is not the file that was saved"):
@@ -130,9 +131,7 @@ def test_heads_say_what_becomes_of_a_case_and_when(model: ProcessModel, log: Eve
     assert said[hit].mean() - said[~hit].mean() > 0.4
     with pytest.raises(InputError, match="unknown activity 'grand'; did you mean 'grant'"):
         OutcomeHead(model, "grand")
-    low, middle, high = (
-        RemainingHead(model).fit(history, np.arange(300), over, rounds=40).predict(history, rows).mean(0).T
-    )
+    low, middle, high = model.remaining_hours(history, rows).mean(0).T
     assert (low <= middle).all()
     assert (middle <= high).all()
     end = history.hours[history.starts[1:] - 1][np.searchsorted(history.starts, rows, side="right") - 1]

@@ -13,6 +13,7 @@ from wmagent.events.histories import Vocabulary
 from wmagent.events.network import HistoryNetwork
 from wmagent.events.ownership import Ownership
 from wmagent.events.process_model import ProcessModel
+from wmagent.events.remaining import RemainingTrees
 from wmagent.events.settings import EventSettings
 from wmagent.events.targets import Bins
 from wmagent.events.trees import Trees
@@ -20,6 +21,7 @@ from wmagent.model.files import read_json, read_tensors, sha256, write_atomic, w
 
 FORMAT = 2
 KIND = "process-model"
+NETWORK, TREES, HOURS = FILES = ("network.safetensors", "trees.txt", "remaining.json")
 OWNERSHIP = "ownership.yaml"  # for people to edit, so its contents are not held to what was saved
 
 
@@ -46,11 +48,14 @@ class _Header(BaseModel):
 def save(model: ProcessModel, folder: Path) -> None:
     """Save a model; config.json is written last, so that a folder with it is whole."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_tensors(folder / "network.safetensors", dict(model.network.state_dict()))
-    files = ["network.safetensors"]
+    write_tensors(folder / NETWORK, dict(model.network.state_dict()))
+    files = [NETWORK]
     if (trees := model.trees) is not None:
-        write_atomic(folder / "trees.txt", lambda path: path.write_text(trees.text, encoding="utf-8"))
-        files.append("trees.txt")
+        write_atomic(folder / TREES, lambda path: path.write_text(trees.text, encoding="utf-8"))
+        files.append(TREES)
+    if model.hours is not None:
+        write_json(folder / HOURS, model.hours.texts)
+        files.append(HOURS)
     header = _Header(
         format=FORMAT,
         kind=KIND,
@@ -80,22 +85,25 @@ def load(folder: Path) -> ProcessModel:
     except ValidationError as error:
         raise CheckpointError(f"{folder}: config.json is not a process model's ({error.errors()[0]['msg']})") from error
     for name, digest in header.sha256.items():
-        if name not in ("network.safetensors", "trees.txt") or not (folder / name).is_file():
+        if name not in FILES or not (folder / name).is_file():
             raise CheckpointError(f"{folder}: {name} is missing")
         if sha256(folder / name) != digest:
             raise CheckpointError(f"{folder}: {name} is not the file that was saved")
     words = header.vocabulary
     network = HistoryNetwork(len(words.activities), len(words.resources), words.width, header.settings)
     try:
-        network.load_state_dict(read_tensors(folder / "network.safetensors"))
+        network.load_state_dict(read_tensors(folder / NETWORK))
     except RuntimeError as error:
         raise CheckpointError(f"{folder}: the weights do not fit config.json") from error
     if not (folder / OWNERSHIP).is_file():
         raise CheckpointError(f"{folder}: {OWNERSHIP} is missing")
     trees = None
     if header.classes is not None:
-        text = (folder / "trees.txt").read_text(encoding="utf-8")
+        text = (folder / TREES).read_text(encoding="utf-8")
         trees = Trees(text, np.array(header.classes), len(words.activities))
+    hours = None
+    if HOURS in header.sha256:
+        hours = RemainingTrees(tuple(tuple(reader) for reader in read_json(folder / HOURS)))
     network.eval()
     courses = tuple((tuple(codes), ended, times) for codes, ended, times in header.courses)
     return ProcessModel(
@@ -105,6 +113,7 @@ def load(folder: Path) -> ProcessModel:
         _bins(header.gaps),
         _bins(header.remaining),
         trees,
+        hours,
         np.array(header.weights),
         np.array(header.imagined_weights),
         header.patience_hours,

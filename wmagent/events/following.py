@@ -113,9 +113,9 @@ def follow_hours(
     """Return (n, 3) low, median and high hours until the end of the case, from what `experts` (e, n, 3) say after each
     row, weighted and stretched by what was known by then.
 
-    Experts are weighed by the cases that are over. An interval is judged once its upper end and the patience of a model
-    (hours) have passed, whatever came of the case: to judge what ended first would judge short cases. `typical` hours
-    are the unit of errors.
+    Experts are weighed by the cases that are over, in units of `typical` hours. An interval is judged once its upper
+    end and the `patience` of a model (hours) have passed, whatever came of the case: to judge what ended first would
+    judge short cases.
     """
     asked_at = history.hours[rows]
     place_of = np.searchsorted(history.starts, rows, side="right") - 1

@@ -12,7 +12,7 @@ import numpy as np
 from wmagent.domain.event_log import EventLog
 from wmagent.errors import unknown
 from wmagent.events.following import follow
-from wmagent.events.process_model import LEVELS, ProcessModel
+from wmagent.events.process_model import ProcessModel
 
 END = "(end)"
 MOST = 5
@@ -52,7 +52,7 @@ def forecasts(model: ProcessModel, log: EventLog, cases: Sequence[str] | None = 
         return []
     rows = last[asked]
     followed = follow(model, history, rows, np.arange(len(history)))
-    remaining = model.remaining_hours(model.latents(history, rows), LEVELS)
+    remaining = model.remaining_hours(history, rows).mean(0)
     names = (*model.vocabulary.activities, END)
     found = []
     for place in np.argsort(-history.hours[rows], kind="stable").tolist():

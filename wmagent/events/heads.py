@@ -1,4 +1,4 @@
-"""Direct heads beside the dynamics: what becomes of a case, and when it ends. Knows a process model and LightGBM."""
+"""A direct head beside the dynamics: what becomes of a case. Knows a process model and LightGBM."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wmagent.domain.event_log import cases_of, rows_of
+from wmagent.domain.event_log import cases_of
 from wmagent.errors import InputError, unknown
 from wmagent.events.histories import Histories
-from wmagent.events.process_model import LEVELS, ProcessModel
-from wmagent.events.trees import boosted, table
-
-_TREES = {"learning_rate": 0.05, "min_data_in_leaf": 40, "feature_fraction": 0.6}
+from wmagent.events.process_model import ProcessModel
+from wmagent.events.trees import SLOW, boosted
 
 
 class OutcomeHead:
@@ -33,43 +31,13 @@ class OutcomeHead:
         rows, hit = undecided(history, cases, self.codes, over)
         if len(np.unique(hit)) < 2:
             raise InputError("the outcome happened in none or all of the cases; there is nothing to tell apart")
-        read = with_latents(self.model, history, rows)[0]
-        self._booster = boosted(read, hit, _TREES | {"objective": "binary"}, rounds, self.model.seed)
+        read = np.concatenate(self.model.told(history, rows), 1)
+        self._booster = boosted(read, hit, SLOW | {"objective": "binary"}, rounds, self.model.seed)
         return self
 
     def predict(self, history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return P(outcome) (n,) after each row."""
-        return np.asarray(self._booster.predict(with_latents(self.model, history, rows)[0]))
-
-
-class RemainingHead:
-    """Hours until the end of a case, with an 80 % interval: quantiles of boosted trees that read prefixes, and of such
-    that read latents too."""
-
-    def __init__(self, model: ProcessModel) -> None:
-        self.model, self.typical = model, 0.0
-        self._boosters: list[tuple[int, list[Any]]] = []
-
-    def fit(
-        self, history: Histories, cases: NDArray[np.int64], over: NDArray[np.bool_], rounds: int = 120
-    ) -> RemainingHead:
-        """Learn from the prefixes of cases that are over."""
-        rows = rows_of(history.starts, cases[over[cases]])
-        hours = until_end(history, rows)
-        self.typical = float(np.median(hours))
-        read, latents = with_latents(self.model, history, rows)
-        kinds = [_TREES | {"objective": "quantile", "alpha": level} for level in LEVELS]
-        self._boosters = [
-            (width, [boosted(read[:, :width], np.log1p(hours), kind, rounds, self.model.seed) for kind in kinds])
-            for width in (read.shape[1] - latents.shape[1], read.shape[1])
-        ]
-        return self
-
-    def predict(self, history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return what both say: the .1, .5 and .9 quantiles of the hours that remain (2, n, 3), ascending."""
-        read = with_latents(self.model, history, rows)[0]
-        told = [[booster.predict(read[:, :width]) for booster in boosters] for width, boosters in self._boosters]
-        return np.sort(np.expm1(np.maximum(np.array(told).transpose(0, 2, 1), 0)), 2)
+        return np.asarray(self._booster.predict(np.concatenate(self.model.told(history, rows), 1)))
 
 
 def matching(activities: Sequence[str], name: str) -> tuple[int, ...]:
@@ -98,14 +66,6 @@ def undecided(
             rows.append(np.arange(start, end - 1))
             hits.append(np.zeros(end - 1 - start, bool))
     return np.concatenate(rows), np.concatenate(hits)
-
-
-def with_latents(
-    model: ProcessModel, history: Histories, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return what trees read with the latents beside it, and the latents."""
-    latents = model.latents(history, rows)
-    return np.concatenate([table(history, rows, len(model.vocabulary.activities)), latents], 1), latents
 
 
 def until_end(history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float64]:

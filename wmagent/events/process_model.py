@@ -23,9 +23,10 @@ from wmagent.events.network import HistoryNetwork
 from wmagent.events.online import Mixture
 from wmagent.events.overshooting import open_loop, overshoot
 from wmagent.events.ownership import Ownership
+from wmagent.events.remaining import LEVELS, RemainingTrees
 from wmagent.events.settings import EventSettings, event_preset
 from wmagent.events.targets import Bins, targets
-from wmagent.events.trees import Trees
+from wmagent.events.trees import Trees, table
 from wmagent.model.regularizers import collapse_meters
 from wmagent.model.training import Report
 
@@ -33,7 +34,6 @@ HELD_OUT = 0.2  # of the cases, the latest to start: for patience, weights and c
 METERED = 500  # held-out cases whose latents are measured for collapse
 STEPS = 24  # batches per epoch at least, where the log is large enough
 FEWEST = 120  # batches in all: small logs are gone through more often
-LEVELS = np.array([0.1, 0.5, 0.9])  # of the remaining hours: a median and its 80 % interval
 ORDERS = (3, 5)  # of the n-gram memories
 AHEAD, MOST_IMAGINED = 3, 4_000  # events imagined, and held-out prefixes, when memories are weighed
 
@@ -41,9 +41,9 @@ AHEAD, MOST_IMAGINED = 3, 4_000  # events imagined, and held-out prefixes, when 
 @dataclass
 class ProcessModel:
     """What was learned of a process. `weights` are those of the network (as it encodes, as it imagined) and the trees,
-    `imagined_weights` those of the network and the memories in imagined futures, `patience_hours` of silence end a
-    case, `courses` are the recorded ones: codes, is it over, how often was it seen. `ownership` says who chooses
-    what."""
+    `imagined_weights` those of the network and the memories in imagined futures. `hours` tell when a case ends;
+    `patience_hours` of silence end it. `courses` are the recorded ones: codes, is it over, how often was it seen.
+    `ownership` says who chooses what."""
 
     vocabulary: Vocabulary
     settings: EventSettings
@@ -51,6 +51,7 @@ class ProcessModel:
     gaps: Bins
     remaining: Bins
     trees: Trees | None
+    hours: RemainingTrees | None
     weights: NDArray[np.float64]
     imagined_weights: NDArray[np.float64]
     patience_hours: float
@@ -66,10 +67,12 @@ class ProcessModel:
         preset: str = "small",
         settings: EventSettings | None = None,
         unknown_at_start: Sequence[str] = (),
+        over: NDArray[np.bool_] | None = None,
         progress: Report | None = None,
     ) -> ProcessModel:
         """Learn from all cases of a log; case attributes in `unknown_at_start` are not used, because a log says of them
-        what was only known later. InputError where there is too little to learn from."""
+        what was only known later. `over` (cases,) says which cases are known to have ended; by default those that have
+        been silent for long. InputError where there is too little to learn from."""
         settings = settings or event_preset(preset)
         checked_seed(seed)
         if len(log.cases) < 10:
@@ -79,7 +82,7 @@ class ProcessModel:
         settings = settings.model_copy(update={"tokens": tokens, "epochs": epochs})
         first, last = log.time[log.starts[:-1]], log.time[log.starts[1:] - 1]
         silence = log.silence()
-        ended = last < log.time.max() - silence
+        ended = last < log.time.max() - silence if over is None else over
         order = np.argsort(first, kind="stable")
         kept, held = np.split(order, [len(order) - max(1, int(HELD_OUT * len(order)))])
         vocabulary = Vocabulary.of(log, unknown_at_start)
@@ -113,6 +116,12 @@ class ProcessModel:
             overshoot(network, teaching, order, settings, settings.overshoot // 2, seed + 1)
             every = np.flatnonzero(wanted.next >= 0)
             trees = _trees(history, every, wanted.next[every], vocabulary, settings, seed)
+        timed = np.flatnonzero(~np.isnan(wanted.remaining))
+        hours = None
+        if settings.trees and len(timed):
+            latents = latents_and_events(network, history, order, settings)[0][timed]
+            told_of = table(history, timed, len(vocabulary.activities))
+            hours = RemainingTrees.fit(told_of, latents, wanted.remaining[timed], settings.trees, seed)
         courses = Counter((tuple(codes.tolist()), done) for codes, done in zip(spans, ended.tolist(), strict=True))
         memory = tuple((codes, done, n) for (codes, done), n in courses.items())
         patience = silence / HOUR
@@ -123,6 +132,7 @@ class ProcessModel:
             gaps,
             rest,
             trees,
+            hours,
             weights,
             imagined,
             patience,
@@ -166,11 +176,20 @@ class ProcessModel:
             ahead = self.network.imagine(latent, event, torch.from_numpy(self.gaps.codes(hours)))
             return self.network.events(ahead).softmax(-1).double().numpy()
 
-    def remaining_hours(self, latents: NDArray[np.float32], levels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return quantiles (n, levels) of the hours until the end, as the network tells them from latents (n, d)."""
+    def told(self, history: Histories, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return what heads read of the prefixes that end with `rows`: what trees are told (n, features), latents (n,
+        d)."""
+        return table(history, rows, len(self.vocabulary.activities)), self.latents(history, rows)
+
+    def remaining_hours(self, history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return what each expert says of the hours from each row until the end: their .1, .5 and .9 quantiles
+        (experts, n, 3). Without trees the network is the only one."""
+        told, latents = self.told(history, rows)
+        if self.hours is not None:
+            return self.hours.predict(told, latents)
         with torch.inference_mode():
             probs = self.network.remaining(torch.from_numpy(latents)).softmax(-1).numpy()
-        return self.remaining.quantiles(probs, levels)
+        return self.remaining.quantiles(probs, np.array(LEVELS))[None]
 
     def memories(self, half_life: float = math.inf) -> list[Counts]:
         """Return n-gram memories of the recorded courses, one for each of ORDERS. Those that fade (`half_life` in

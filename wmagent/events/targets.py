@@ -36,6 +36,11 @@ class Bins:
         """Return the bin of each."""
         return np.searchsorted(self.edges, hours)
 
+    @property
+    def typical(self) -> float:
+        """Return the hours that about half of the records are below."""
+        return float(np.median(self.middles))
+
     def quantiles(self, probs: NDArray[np.floating], levels: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return quantiles (n, levels) of distributions (n, bins): linear between the edges of a bin."""
         return np.stack([self._at(probs, np.full(len(probs), level)) for level in levels], 1)

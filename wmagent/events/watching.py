@@ -18,7 +18,7 @@ from wmagent.events.anomalies import Anomaly, anomaly_of, iso, overdue
 from wmagent.events.detecting import TOP, Detector, Expectation, Judgement, gap_tails
 from wmagent.events.forecasts import END
 from wmagent.events.histories import BUSY, DAY, Histories, busyness
-from wmagent.events.process_model import LEVELS, ProcessModel
+from wmagent.events.process_model import ProcessModel
 
 CASE_PREFIX = "case:"
 REMEMBERED = 20_000  # cases that are over and may go on after all
@@ -91,7 +91,7 @@ class Watcher:
         case.expected = self.detector.expect(past, latents[0], self.model.experts(history, last)[:, 0])
         self._plan(event.case, case)
         told = case.expected.events
-        remaining = self.model.remaining_hours(latents, LEVELS)[0]
+        remaining = self.model.remaining_hours(history, last).mean(0)[0]
         yield Watched(
             event.case,
             len(case.events),

@@ -16,13 +16,14 @@ from wmagent.evals.event_metrics import over_cases
 from wmagent.evals.event_split import remaining_days
 from wmagent.evals.event_trial import OURS, Trial
 from wmagent.evals.metrics import auroc, brier, ece
-from wmagent.events.following import follow_hours
+from wmagent.events.following import Follower, follow, follow_hours
 from wmagent.events.heads import OutcomeHead, undecided
 from wmagent.events.outlooks import Aim, chances
 from wmagent.events.rollouts import Imagination, rollouts
 from wmagent.events.values import Value
 
 TYPICAL = 0.8  # temperature of the courses of which the medoid is taken; chosen on validation cases
+MOMENTS = 20  # at which courses are imagined, with what has been revealed by then
 IMAGINED, DRAWS = 600, 40  # prefixes whose outcome is imagined, and futures of each
 
 
@@ -86,19 +87,30 @@ def outcome(trial: Trial, activity: str) -> dict[str, Any]:
 
 def many_steps(trial: Trial) -> dict[str, Any]:
     """Return how like the true suffixes imagined courses are, and how well the h-th next event is told."""
-    first = {row: place for place, row in enumerate(trial.split.asked.rows.tolist())}
+    log, split, model, history = trial.log, trial.split, trial.model, trial.history
+    first = {row: place for place, row in enumerate(split.asked.rows.tolist())}
 
     def ours(rows: NDArray[np.int64], draws: int, horizon: int, seed: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        told = trial.followed.events[[first[row] for row in rows.tolist()]]
-        imagine = partial(rollouts, trial.model, trial.history, rows, draws, horizon, first=told)
-        events = imagine(seed=seed, temperature=TYPICAL).events
-        codes = np.where(events >= 0, trial.columns[np.maximum(events, 0)], -1)
-        return codes, trial.spread(imagine(seed=seed + 1).told)
+        events = np.full((len(rows), draws, horizon), -1)
+        told = np.zeros((len(rows), horizon, model.vocabulary.end + 1))
+
+        def imagine(some: NDArray[np.int64], follower: Follower) -> None:
+            said = trial.followed.events[[first[row] for row in rows[some].tolist()]]
+            ahead = partial(rollouts, model, history, rows[some], draws, horizon, first=said)
+            remembered = follower.remembered()
+            events[some] = ahead(seed=seed, temperature=TYPICAL, remembered=remembered).events
+            told[some] = ahead(seed=seed + 1, remembered=remembered).told
+
+        by_time = np.argsort(history.hours[rows], kind="stable")
+        parts = [part for part in np.array_split(by_time, MOMENTS) if len(part)]
+        at = {int(rows[part[0]]): partial(imagine, part) for part in parts}
+        follow(model, history, np.sort(rows), split.others, at=at)
+        return np.where(events >= 0, trial.columns[np.maximum(events, 0)], -1), trial.spread(told)
 
     rollers = {OURS: ours}
     if trial.lstm is not None:
-        rollers |= {"LSTM": trial.lstm.rollouts, "4-gram": partial(ngram_rollouts, trial.log, trial.split)}
-    found = courses(trial.split, trial.log, rollers, trial.seed)
+        rollers |= {"LSTM": trial.lstm.rollouts, "4-gram": partial(ngram_rollouts, log, split)}
+    found = courses(split, log, rollers, trial.seed)
     told = {name: (round(row["similarity"], 3), row["nll"]) for name, row in found["rollers"].items()}
     trial.say(f"courses: {told}")
     return found | {"temperature": TYPICAL}

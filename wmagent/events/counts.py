@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,3 +59,12 @@ class Counts:
 
     def _context(self, history: Sequence[int]) -> tuple[int, ...]:
         return (BEGIN, *history)[-self.order :] if self.order else ()
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """Memories that speak beside a network of what comes next in imagined futures. `weights` (last activities, 1 +
+    memories): the network's, then theirs."""
+
+    memories: Sequence[Counts]
+    weights: NDArray[np.float64]

@@ -4,6 +4,7 @@ Knows a process model and its online parts; must not know files or evaluations."
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wmagent.domain.event_log import rows_of
+from wmagent.events.counts import Remembered
 from wmagent.events.histories import Histories
 from wmagent.events.online import AdaptiveSets, AdaptiveWidth, Correction, LeastError, LocalMixture, TopCalibration
 from wmagent.events.process_model import ORDERS, ProcessModel
@@ -41,6 +43,8 @@ class Follower:
         weights = np.concatenate([model.weights, np.zeros(1 + len(self.memories))])
         few = 1 - len(self.memories) * FEW - FEW
         weights = np.where(np.arange(len(weights)) < len(model.weights), few * weights, FEW)
+        imagined = np.concatenate([(1 - 2 * FEW) * model.imagined_weights, [FEW, FEW]])
+        self.imagined = LocalMixture(imagined, self.outcomes + 1)
         self.correction = Correction(self.outcomes, model.settings.width)
         self.mixture = LocalMixture(weights, self.outcomes + 1)
         self.calibration = TopCalibration()
@@ -55,6 +59,11 @@ class Follower:
         told = np.stack([*experts, corrected, *(memory.probabilities(past) for memory in self.memories)])
         return told, self.calibration.apply(self.mixture.mix(told, past[-1]))
 
+    def remembered(self) -> Remembered:
+        """Return the memories as they are now, and how they are weighed in imagined futures; they go on learning."""
+        places = range(self.outcomes + 1)
+        return Remembered(self.memories, np.stack([self.imagined.weights(place) for place in places]))
+
     def reveal(self, past: list[int], latent: NDArray[np.floating], told: NDArray[np.float64], code: int) -> None:
         """Learn from the code that came after a past, of which the experts had told (e, c)."""
         if code >= self.outcomes:
@@ -63,18 +72,25 @@ class Follower:
         self.sets.reveal(self.calibration.apply(mixed), code)
         self.calibration.reveal(mixed, code)
         self.mixture.reveal(told[:, code], past[-1])
+        self.imagined.reveal(told[[1, *range(-len(self.memories), 0)], code], past[-1])
         self.correction.reveal(told[len(self.model.weights)], latent, code)
         for memory in self.memories:
             memory.reveal(past, code)
 
 
 def follow(
-    model: ProcessModel, history: Histories, asked: NDArray[np.int64], cases: NDArray[np.int64], coverage: float = 0.9
+    model: ProcessModel,
+    history: Histories,
+    asked: NDArray[np.int64],
+    cases: NDArray[np.int64],
+    coverage: float = 0.9,
+    at: Mapping[int, Callable[[Follower], None]] | None = None,
 ) -> Followed:
     """Follow some cases through time, and return what was said at the rows `asked` of them.
 
     What is said at a moment is said before anything of that moment is revealed. That a case is over is revealed when
-    it has been silent for the model's patience.
+    it has been silent for the model's patience. `at` some of the rows that are asked, others are told as well what the
+    follower knows by then.
     """
     rows = rows_of(history.starts, cases)
     experts, latents = model.experts(history, rows), model.latents(history, rows)
@@ -93,9 +109,11 @@ def follow(
         place = moment % len(rows)
         if moment < len(rows):
             told[place], found = follower.predict(pasts[place], latents[place], experts[:, place])
-            if (at := place_of.get(int(rows[place]))) is not None:
-                said[at] = found
-                sets[at, follower.sets.set_of(found)] = True
+            if (asked_at := place_of.get(int(rows[place]))) is not None:
+                said[asked_at] = found
+                sets[asked_at, follower.sets.set_of(found)] = True
+                if (listener := (at or {}).get(int(rows[place]))) is not None:
+                    listener(follower)
         else:
             follower.reveal(pasts[place], latents[place], told[place], int(wanted.next[rows[place]]))
             told[place] = np.empty(0)

@@ -46,9 +46,12 @@ class LocalMixture:
 
     def mix(self, experts: NDArray[np.float64], place: int) -> NDArray[np.float64]:
         """Return the mixture (c,) of experts (e, c) at a place."""
+        return self.weights(place) @ experts
+
+    def weights(self, place: int) -> NDArray[np.float64]:
+        """Return the experts' weights (e,) at a place."""
         n = self.seen[place]
-        weights = (n * self.here[place].weights + self.lean * self.everywhere.weights) / (n + self.lean)
-        return weights @ experts
+        return (n * self.here[place].weights + self.lean * self.everywhere.weights) / (n + self.lean)
 
     def reveal(self, likelihoods: NDArray[np.float64], place: int) -> None:
         """Follow what the experts (e,) had given to an event at a place that is now known."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from wmagent.domain.event_log import HOUR, EventLog, rows_of
 from wmagent.errors import InputError, checked_seed
-from wmagent.events.counts import Counts
+from wmagent.events.counts import Counts, Remembered
 from wmagent.events.histories import Histories, Vocabulary, histories
 from wmagent.events.learning import Teaching, batches, refresh, train
 from wmagent.events.network import HistoryNetwork
@@ -200,6 +200,10 @@ class ProcessModel:
         for codes, ended, times in self.courses:
             remember(found, (*codes, self.vocabulary.end) if ended else codes, share * times)
         return found
+
+    def remembered(self) -> Remembered:
+        """Return the memories, and how they were weighed in imagined futures when the model was learned."""
+        return Remembered(self.memories(), np.tile(self.imagined_weights, (self.vocabulary.end + 2, 1)))
 
     def save(self, path: str | Path) -> None:
         """Save as a folder of safetensors, JSON and the trees' text."""

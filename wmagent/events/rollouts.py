@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wmagent.events.counts import Counts
+from wmagent.events.counts import Counts, Remembered
 from wmagent.events.histories import Histories
 from wmagent.events.process_model import ORDERS, ProcessModel
 
@@ -33,7 +33,15 @@ class Imagination:
     are, `hours` (b,) since the prefix, `over` (b,) whether they have ended, `when` (b, activities + 1) the hours at
     which each activity first happens (infinite: not yet), `courses` the codes of what has happened."""
 
-    def __init__(self, model: ProcessModel, history: Histories, rows: NDArray[np.int64], draws: int, seed: int) -> None:
+    def __init__(
+        self,
+        model: ProcessModel,
+        history: Histories,
+        rows: NDArray[np.int64],
+        draws: int,
+        seed: int,
+        remembered: Remembered | None = None,
+    ) -> None:
         self.model, self.draws, self.n = model, draws, len(rows)
         self.end = model.vocabulary.end
         self.rng = np.random.default_rng(seed)
@@ -46,7 +54,7 @@ class Imagination:
         self.hours = np.zeros(self.n * draws)
         self.when = np.full((self.n * draws, self.end + 1), np.inf)
         self.courses: list[list[int]] = [[] for _ in self.pasts]
-        self.memories = model.memories()
+        self.remembered = remembered or model.remembered()
 
     def fork(self, draws: int, seed: int) -> Imagination:
         """Return so many draws that go on from where every course is now; their hours are counted on, what has happened
@@ -63,10 +71,10 @@ class Imagination:
     def next_events(self) -> NDArray[np.float64]:
         """Return (b, activities + 1) probabilities of the next event; a course that is over stays so."""
         told = self.model.next_events(self.latents.numpy())
-        weights = self.model.imagined_weights
-        mixed = weights[0] * told
-        for memory, weight in zip(self.memories, weights[1:], strict=True):
-            mixed += weight * self._remembered(memory)
+        weights = self.remembered.weights[[past[-1] for past in self.pasts]]
+        mixed = weights[:, :1] * told
+        for place, memory in enumerate(self.remembered.memories, start=1):
+            mixed += weights[:, place, None] * self._remembered(memory)
         mixed[self.over] = 0
         mixed[self.over, self.end] = 1
         return mixed
@@ -125,11 +133,12 @@ def rollouts(
     seed: int = 0,
     first: NDArray[np.float64] | None = None,
     temperature: float = 1.0,
+    remembered: Remembered | None = None,
 ) -> Courses:
     """Imagine `draws` courses of up to `horizon` events after each row; `first` (n, activities + 1) says what comes
     first, where something better than the model alone does (it follows the log). Below 1, the temperature makes courses
-    more typical than they would be."""
-    imagined = Imagination(model, history, rows, draws, seed)
+    more typical than they would be. `remembered`: memories that know more than the model's own."""
+    imagined = Imagination(model, history, rows, draws, seed, remembered)
     events = np.full((len(rows) * draws, horizon), OVER)
     hours, told = np.zeros(events.shape), np.zeros((len(rows), horizon, imagined.end + 1))
     for place in range(horizon):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from wmagent.domain.event_log import HOUR, Categories, EventLog
 from wmagent.errors import InputError
+from wmagent.events.drafting import draft
 from wmagent.events.ownership import Ownership
 from wmagent.events.steps import steps
 
@@ -30,13 +32,13 @@ def _column(texts: tuple[str, ...]) -> Categories:
 
 
 def orders(cases: int = 60, hours: float = 1.0) -> EventLog:
-    """Every case: opened, checked, booked by a machine a second later, and a visit by somebody new; one is merged."""
+    """Every case: opened, sorted, booked by a machine a second later, and a visit by somebody new; one is merged."""
     rows = [
         [
             ("open", 0, "ann"),
-            ("check", hours, f"clerk {case % 5}"),
+            ("sort", hours, f"clerk {case % 5}"),
             ("book", hours + (1 / 3600 if hours == 1.0 else 0), "machine"),
-            ("visit", 3 * hours, f"guest {case}"),
+            ("visit", 3 * hours, f"visitor {case}"),
         ]
         for case in range(cases)
     ]
@@ -45,21 +47,98 @@ def orders(cases: int = 60, hours: float = 1.0) -> EventLog:
 
 
 def test_resources_and_times_tell_who_chooses() -> None:
-    drafted = Ownership.draft(orders())
+    drafted = draft(orders())
     assert drafted.kinds == {
         "open": "exogenous",
-        "check": "decision",
+        "sort": "decision",
         "book": "automatic",
         "visit": "exogenous",
         "merge": "decision",  # at once, but a single event says nothing
     }
-    assert drafted.reasons["check"] == "5 resources have done it"
+    assert drafted.reasons["sort"] == "5 resources have done it"
     assert drafted.reasons["visit"] == "100% by people who occur in one case only"
-    assert not any(who in reason for reason in drafted.reasons.values() for who in ("ann", "clerk", "machine", "guest"))
+    assert not any(
+        who in reason for reason in drafted.reasons.values() for who in ("ann", "clerk", "machine", "visitor")
+    )
+
+
+def test_roles_systems_and_nobody_tell_who_chooses() -> None:
+    """Every case: opened, sorted by one of those who work there, hinted at by nobody, told by a system, filled in by a
+    role of applicants."""
+    log = log_of(
+        [
+            [
+                ("open", 0, "System"),
+                ("sort", 2, "ann"),
+                ("hint", 4, "__INVALID__"),
+                ("tell", 6, "SYSTEM-01"),
+                ("fill in", 8, f"p{case % 4}"),
+                ("sort", 10, "ann"),
+                ("approve", 12, "System"),
+            ]
+            for case in range(30)
+        ]
+    )
+    filled = log.activity.codes == log.activity.values.index("fill in")
+    roles = tuple(np.where(filled, "Applicant", "Clerk").tolist())
+    found = draft(replace(log, event_attributes={"Role": _column(roles)}))
+    assert found.kinds == {
+        "open": "exogenous",
+        "sort": "decision",
+        "hint": "exogenous",
+        "tell": "automatic",
+        "fill in": "exogenous",
+        "approve": "automatic",
+    }
+    assert not any("SYSTEM-01" in reason for reason in found.reasons.values())
+    everywhere = replace(log, event_attributes={"role": _column(("Customer",) * len(log))})
+    assert draft(everywhere).kinds["fill in"] == "decision"  # a role that all have distinguishes nothing
+
+
+def test_scheduling_is_nobodys_work_and_work_that_begins_at_once_is_somebodys() -> None:
+    log = log_of(
+        [
+            [
+                ("begin", 0, "x"),
+                ("look+schedule", 1, "x"),
+                ("look+start", 1, f"p{case % 4}"),
+                ("look+complete", 1, f"p{case % 4}"),
+                ("mend+start", 1.01, "x"),
+                ("book", 2, "x"),
+            ]
+            for case in range(30)
+        ]
+    )
+    kinds = draft(log).kinds
+    assert kinds["look+schedule"] == "automatic"
+    assert kinds["look+start"] == kinds["look+complete"] == "decision"
+    assert kinds["mend+start"] == "automatic"  # at once, always after the same, and no end of it is recorded
+
+
+def test_numbers_that_come_together_are_results() -> None:
+    """Iron and salt are measured together; a fee of its own does not make charging it one."""
+    log = log_of(
+        [
+            [
+                ("begin", 0, "x"),
+                ("iron", 5, "lab"),
+                ("salt", 5, "lab"),
+                ("charge", 9, f"p{case % 4}"),
+                ("iron", 11, "lab"),
+            ]
+            for case in range(30)
+        ]
+    )
+    names = np.array(log.activity.values)[log.activity.codes]
+    numbers = {name: np.where(names == name, 7.0, np.nan) for name in ("iron", "salt", "charge")}
+    found = draft(replace(log, event_attributes=numbers))
+    assert (found.kinds["iron"], found.kinds["salt"], found.kinds["charge"]) == ("exogenous", "exogenous", "decision")
+    assert "results" in found.reasons["salt"]
+    assert draft(log).kinds["iron"] == "decision"
 
 
 def test_a_log_of_whole_days_does_not_say_what_follows_at_once() -> None:
-    assert Ownership.draft(orders(hours=24.0)).kinds["book"] == "decision"
+    assert draft(orders(hours=24.0)).kinds["book"] == "decision"
 
 
 @pytest.mark.parametrize(
@@ -73,12 +152,18 @@ def test_a_log_of_whole_days_does_not_say_what_follows_at_once() -> None:
         ("Return application back to applicant", "decision"),
         ("Authorize payment", "decision"),
         ("Write description", "decision"),
+        ("Customer informed", "decision"),
+        ("PaymentReceived", "exogenous"),
+        ("Request payment", "decision"),
+        ("Permit SAVED by head_of_unit", "decision"),
+        ("Get opinion 2", "exogenous"),
+        ("Closed automatically", "automatic"),
         ("Assign responsible", "decision"),
     ],
 )
 def test_labels_tell_who_acts_and_not_on_whom(label: str, kind: str) -> None:
     cases: list[list[Event]] = [[("begin", 0, "x"), (label, 2, f"p{case % 4}")] for case in range(30)]
-    assert Ownership.draft(log_of(cases)).kinds[label] == kind
+    assert draft(log_of(cases)).kinds[label] == kind
 
 
 def test_reasons_are_kept_with_what_people_changed(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from wmagent.domain.event_log import HOUR, EventLog, rows_of
 from wmagent.errors import InputError, checked_seed
 from wmagent.events.counts import Counts
+from wmagent.events.drafting import draft
 from wmagent.events.histories import Histories, Vocabulary, histories
 from wmagent.events.learning import Teaching, batches, refresh, train
 from wmagent.events.network import HistoryNetwork
@@ -121,7 +122,7 @@ class ProcessModel:
             imagined,
             patience,
             memory,
-            Ownership.draft(log),
+            draft(log),
             card,
             seed,
         )

@@ -6,12 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
+from typer.testing import CliRunner
 
+from tests.event_logs import loans
+from wmagent.cli.app import app
 from wmagent.domain.event_log import HOUR, Categories, EventLog
 from wmagent.errors import InputError
+from wmagent.events import process_model
 from wmagent.events.drafting import draft
 from wmagent.events.ownership import Ownership
+from wmagent.events.settings import EventSettings
 from wmagent.events.steps import steps
 
 Event = tuple[str, float, str]  # activity, hours since the case began, who
@@ -213,3 +219,33 @@ def test_steps_end_at_the_next_decision_of_the_same_case() -> None:
     assert found.until.tolist() == [2, 2, 4, 4, 5, 6, 7]
     assert found.between.tolist() == [1, 0, 1, 0, 0, 0, 0]
     assert found.hours == pytest.approx([3, 2, np.nan, np.nan, 2, 3, np.nan], nan_ok=True)
+
+
+def test_learning_again_keeps_what_people_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = EventSettings(width=8, epochs=1, bins=8, trees=0, refresh=0)
+    monkeypatch.setattr(process_model, "event_preset", lambda _: small)
+    monkeypatch.setattr(process_model, "FEWEST", 1)
+    model, file = tmp_path / "loans.wm", tmp_path / "loans.csv"
+    loans(20).filter(pl.col("concept:name") != "check again").write_csv(file)
+
+    def learn() -> str:
+        done = CliRunner().invoke(app, ["learn", str(file), "-o", str(model), "--preset", "tiny"])
+        assert done.exit_code == 0, done.output
+        return done.stderr
+
+    assert "kept for" not in learn()
+    yaml = model / "ownership.yaml"
+    kept = yaml.read_text().replace('"grant": decision', '"grant": automatic').splitlines()
+    kept = [line.split(" # ")[0] + "# ours" if '"grant"' in line or '"decide"' in line else line for line in kept]
+    yaml.write_text("\n".join([*kept, '  "ask a friend": exogenous']) + "\n")
+    loans(20).write_csv(file)
+    assert "kept for 6 activities (1 say other than a new draft); 1 drafted; 1 no longer occur" in learn()
+    written = {line.split(":")[0].strip(' "'): line.partition(": ")[2] for line in yaml.read_text().splitlines()[4:]}
+    assert written["grant"] == "automatic  # ours"
+    assert written["decide"] == "decision  # ours"
+    assert written["check again"].startswith("decision  # ")
+    assert "ask a friend" not in written
+    yaml.write_text("activities: [\n")
+    done = CliRunner().invoke(app, ["learn", str(file), "-o", str(model), "--preset", "tiny"])
+    assert done.exit_code == 2
+    assert yaml.read_text() == "activities: [\n"

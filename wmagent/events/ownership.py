@@ -42,6 +42,17 @@ class Ownership:
     def read(path: Path, activities: Sequence[str]) -> Ownership:
         """Read such a file, comments beside activities as reasons; InputError where it is no YAML, names unknown
         activities or kinds, or leaves one out."""
+        found = Ownership.listed(path)
+        for name in found.kinds:
+            if name not in activities:
+                raise InputError(f"{path}: {unknown('activity', name, activities)}")
+        if missing := [name for name in activities if name not in found.kinds]:
+            raise InputError(f"{path}: {missing[0]!r} is missing; write `{_label(missing[0])}: {' | '.join(KINDS)}`")
+        return Ownership({name: found.kinds[name] for name in activities}, found.reasons)
+
+    @staticmethod
+    def listed(path: Path) -> Ownership:
+        """Read such a file, whatever activities it lists; InputError where it is no YAML or names unknown kinds."""
         try:
             text = path.read_text(encoding="utf-8")
             told: Any = yaml.load(text, Loader=_Strict)
@@ -52,13 +63,16 @@ class Ownership:
         for name, kind in kinds.items():
             if not isinstance(name, str):
                 raise InputError(f"{path}: {name!r} is not read as a text; write activities in double quotes")
-            if name not in activities:
-                raise InputError(f"{path}: {unknown('activity', name, activities)}")
             if kind not in KINDS:
                 raise InputError(f"{path}: {name!r} is {kind!r}; write one of {', '.join(KINDS)}")
-        if missing := [name for name in activities if name not in kinds]:
-            raise InputError(f"{path}: {missing[0]!r} is missing; write `{_label(missing[0])}: {' | '.join(KINDS)}`")
-        return Ownership({name: cast(Kind, kinds[name]) for name in activities}, _comments(text))
+        return Ownership(cast("dict[str, Kind]", kinds), _comments(text))
+
+    def corrected(self, edited: Ownership) -> Ownership:
+        """Return this map with the words and reasons of an edited one, for the activities that both have."""
+        both = [name for name in self.kinds if name in edited.kinds]
+        reasons = {name: why for name, why in self.reasons.items() if name not in both}
+        reasons |= {name: edited.reasons[name] for name in both if name in edited.reasons}
+        return Ownership({**self.kinds, **{name: edited.kinds[name] for name in both}}, reasons)
 
 
 class _Strict(yaml.SafeLoader):

@@ -16,7 +16,7 @@ from wmagent.domain.event_log import EventLog
 from wmagent.domain.interventions import Do, Insert, Skip, Swap, Wait
 from wmagent.domain.types import Action
 from wmagent.errors import CheckpointError, InputError
-from wmagent.events.ownership import Ownership
+from wmagent.events.drafting import draft
 from wmagent.events.plans import WAIT, plan
 from wmagent.events.process_model import ProcessModel
 from wmagent.events.recorded import RecordedProcess
@@ -61,7 +61,7 @@ def test_who_chooses_is_drafted_kept_and_edited(process: RecordedProcess, tmp_pa
     process.model.save(tmp_path / "sales.wm")
     file = tmp_path / "sales.wm" / "ownership.yaml"
     text = file.read_text()
-    assert "\"customer accepts\": exogenous  # its label says 'customer'" in text
+    assert "\"customer accepts\": exogenous  # its label says 'customer accepts'" in text
     file.write_text(text.replace('"customer leaves": exogenous', '"customer leaves": decision'))
     assert set(ProcessModel.load(tmp_path / "sales.wm").ownership.decisions) == {*WON, "customer leaves"}
     file.write_text(text.replace('"customer leaves": exogenous', '"customer leaves": maybe'))
@@ -76,7 +76,7 @@ def test_who_chooses_is_drafted_kept_and_edited(process: RecordedProcess, tmp_pa
 
 
 def test_reasons_name_no_resource(log: EventLog) -> None:
-    assert not any("clerk" in reason for reason in Ownership.draft(log).reasons.values())
+    assert not any("clerk" in reason for reason in draft(log).reasons.values())
 
 
 def test_courses_end_and_stay_ended(process: RecordedProcess) -> None:

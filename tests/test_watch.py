@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 import os
 import signal
@@ -27,7 +28,10 @@ from wmagent.events.process_model import ProcessModel
 from wmagent.events.settings import EventSettings
 from wmagent.events.watching import Watched, Watcher
 from wmagent.worlds.logs import read_log
+from wmagent.worlds.logs.columns import Counted
 from wmagent.worlds.logs.growing import LONGEST, Growing, split
+from wmagent.worlds.logs.moments import Moments
+from wmagent.worlds.logs.times import microseconds
 
 HEADER = "case:concept:name,concept:name,time:timestamp,org:resource,case:amount"
 
@@ -124,6 +128,53 @@ def test_json_lines_and_what_is_no_event() -> None:
     assert (reader.bad, reader.left_out, len(said)) == (5, 1, 5)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "2026-03-01T09:30:00.250Z",
+        "2026-03-01 10:30:00+01",
+        "2026-03-01 10:30:00 +0100",
+        "2026-03-01 09:30:00 UTC",
+        "2026/03/01 09:30",
+        "2026-03-01",
+        "01.03.2026 09:30:00.5",
+        "01.03.2026 09:30",
+        "01/03/2026 09:30:00 AM",
+        "03/25/2026 09:30",
+        "25-03-2026 09:30",
+        "25.03.2026",
+    ],
+)
+def test_times_are_read_as_in_whole_logs(said: str) -> None:
+    whole = microseconds(pl.Series([said]), "time", False, Counted())[0]
+    assert Moments(lambda _: None).read(said) == whole
+
+
+def test_times_keep_the_format_of_the_first_and_may_be_numbers() -> None:
+    told: list[str] = []
+    moments = Moments(told.append)
+    first = moments.read("03/25/2026 09:30")
+    assert moments.read("03/05/2026 09:30") == first - 20 * 24 * 3_600_000_000
+    with pytest.raises(ValueError, match="or as the first one: %m/%d/%Y"):
+        moments.read("25/03/2026 09:30")
+    assert told == ["times are read as %m/%d/%Y %H:%M; see that day and month are meant so",
+                    "times have no zone and are taken as UTC"]  # fmt: skip
+    with pytest.raises(ValueError, match="had no zone so far"):
+        moments.read(1_774_431_000)
+    numbers = Moments(told.append)
+    for said in (1_774_431_000, "1774431000", 1_774_431_000_000, "1774431000000", 1_774_431_000.0):
+        assert numbers.read(said) == first
+    for said in (17, True, float("nan"), "20260325093000", 1_774_431_000_000_000, None, "", [1_774_431_000]):
+        with pytest.raises(ValueError, match="no time that can be read here"):
+            numbers.read(said)
+
+
+def test_a_packed_log_is_refused() -> None:
+    reader, _ = growing()
+    with pytest.raises(InputError, match=r"gunzip -c"):
+        list(reader.events(split(iter([gzip.compress(b"case,activity,time\n")]))))
+
+
 def test_a_header_without_the_needed_columns_is_refused() -> None:
     reader, _ = growing()
     with pytest.raises(InputError, match=r"--column activity=…"):
@@ -205,7 +256,8 @@ def test_stdin_is_read_to_its_end(saved: Path) -> None:
 
 
 def test_what_does_not_grow_line_by_line_is_refused(saved: Path, tmp_path: Path) -> None:
-    for name in ("log.xes.gz", "missing.csv"):
+    for name, words in (("log.xes", "wmagent anomalies"), ("log.csv.gz", "gunzip -c"), ("missing.csv", "no such file")):
         done = CliRunner().invoke(app, ["watch", str(saved), str(tmp_path / name)])
         assert done.exit_code == 2
         assert name in done.stderr
+        assert words in done.stderr

@@ -8,6 +8,7 @@ import typer
 
 from wmagent.cli import (
     anomalies,
+    attribute,
     case,
     demo,
     describe,
@@ -64,6 +65,7 @@ app.command("what-if")(what_if.what_if)
 app.command("anomalies")(anomalies.anomalies)
 app.command("forecast")(logs.forecast)
 app.add_typer(case.app, name="case")
+app.command("attribute")(attribute.attribute)
 app.command("drift")(drift.drift)
 app.command("watch")(watch.watch)
 app.command("ownership")(ownership.ownership)

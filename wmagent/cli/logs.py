@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,19 +73,37 @@ def learn_log(
     lifecycle: str,
     as_json: bool,
 ) -> None:
-    """Learn a process model from an event log and save it."""
+    """Learn a process model from an event log and save it; an ownership map that is there keeps what it says."""
+    from wmagent.events.checkpoint import OWNERSHIP
+    from wmagent.events.ownership import Ownership
     from wmagent.events.process_model import ProcessModel
     from wmagent.events.settings import event_preset
 
     event_preset(preset)
+    edited = Ownership.listed(out / OWNERSHIP) if (out / OWNERSHIP).is_file() else Ownership({}, {})
     log, quality = open_log(source, columns, skip_bad, lifecycle)
     with learning_bar(messages()) as progress:
         model = ProcessModel.learn(log, seed, preset, unknown_at_start=quality.written_back, progress=progress)
+    drafted = model.ownership
+    model = replace(model, ownership=drafted.corrected(edited))
     model.save(out)
+    both = [name for name in drafted.kinds if name in edited.kinds]
+    counts = {
+        "kept": len(both),
+        "other_than_drafted": sum(edited.kinds[name] != drafted.kinds[name] for name in both),
+        "drafted": len(drafted.kinds) - len(both),
+        "gone": len(edited.kinds) - len(both),
+    }
     if as_json:
-        show_json({"model": str(out), "quality": quality.plain(), "card": model.card})
+        told = {"model": str(out), "quality": quality.plain(), "card": model.card}
+        show_json({**told, "ownership": {"file": str(out / OWNERSHIP), **counts}})
         return
     note(f"learned from {len(log):,} events of {len(log.cases):,} cases; saved {out}")
+    if edited.kinds:
+        note(
+            f"{out / OWNERSHIP}: kept for {counts['kept']} activities ({counts['other_than_drafted']} say other than a "
+            f"new draft); {counts['drafted']} drafted; {counts['gone']} no longer occur and were left out"
+        )
     note(f"next: wmagent forecast {out} {source}")
 
 

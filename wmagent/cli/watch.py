@@ -31,7 +31,7 @@ def watch(
 
     Each event is judged before the model learns from it (not on disk). A case that ends oddly, or is silent for longer
     than expected by the log's own clock, gets a line of its own (kind end or overdue). Lines that cannot be used are
-    reported on stderr. Ctrl-C ends it with a summary.
+    reported on stderr. Times may also be seconds or milliseconds since 1970. Ctrl-C ends it with a summary.
 
     Examples:
 
@@ -69,12 +69,14 @@ def watch(
 
 
 def _lines(source: str, follow: bool) -> Iterator[bytes | None]:
-    from wmagent.worlds.logs.growing import lines_of, split
+    from wmagent.worlds.logs.growing import PACKED, lines_of, split
 
     if source == "-":
         if sys.stdin is None:
             raise InputError("stdin is closed; give a file, or pipe lines into this command")
         return split(iter(lambda: sys.stdin.buffer.readline(1 << 16), b""))
+    if source.lower().endswith(".gz"):
+        raise InputError(f"{source}: {PACKED}")
     if not source.lower().endswith((".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".log")):
         raise InputError(f"{source}: only CSV and JSON lines grow line by line; `wmagent anomalies` reads other logs")
     if not Path(source).is_file():

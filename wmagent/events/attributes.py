@@ -4,7 +4,7 @@ Knows a process model and estimates; must not know files, nor whether an associa
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -109,12 +109,12 @@ def attribute_effect(
     model: ProcessModel,
     log: EventLog,
     attribute: str,
-    values: tuple[Value, Value],
+    values: tuple[Value, Value] | None,
     outcome: str,
     seed: int = 0,
 ) -> AttributeEffect:
     """Return how often an activity would have happened later in the cases of a log, had an attribute been `values[1]`
-    instead of `values[0]`, all else known at their first event alike.
+    instead of `values[0]` (None: as in `scan`), all else known at their first event alike.
 
     Heads on the model's latents are learned on one half of the cases and asked about the other. InputError where the
     model does not know the attribute, a value or the activity, or fewer than LEAST cases speak for either.
@@ -140,13 +140,18 @@ def scan(
 
 
 def scan_attributes(
-    model: ProcessModel, log: EventLog, attributes: Iterable[str] | None = None, seed: int = 0
+    model: ProcessModel,
+    log: EventLog,
+    attributes: Iterable[str] | None = None,
+    seed: int = 0,
+    leave_out: Collection[str] = (),
 ) -> tuple[AttributeScan, ...]:
-    """Return scans of all attributes that can be compared (or of those named), that with the largest sure effect first;
-    significance is corrected over attributes and activities together."""
+    """Return scans of all attributes that can be compared and are not left out (or of those named), that with the
+    largest sure effect first; significance is corrected over attributes and activities together."""
     starts = Starts(model, log, seed)
     if attributes is None:
-        attributes = [name for name in starts.attributes() if comparable(starts, name) is not None]
+        left = [name for name in starts.attributes() if name not in leave_out]
+        attributes = [name for name in left if comparable(starts, name) is not None]
     found = _scans([_Question(starts, name, None, seed) for name in attributes])
 
     def rank(one: AttributeScan) -> tuple[bool, float]:
@@ -161,8 +166,9 @@ def comparable(starts: Starts, attribute: str) -> tuple[Value, Value] | None:
     column = starts.column(attribute)
     if isinstance(column, Categories):
         counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
-        first, second = np.argsort(-counts, kind="stable")[:2].tolist()
-        return (column.values[first], column.values[second]) if counts[second] >= LEAST else None
+        most = np.argsort(-counts, kind="stable")[:2].tolist()
+        enough = len(most) == 2 and counts[most[1]] >= LEAST
+        return (column.values[most[0]], column.values[most[1]]) if enough else None
     known = column[~np.isnan(column)]
     low, high = np.quantile(known, SPAN).tolist() if len(known) else (0.0, 0.0)
     return (low, high) if low < high and len(known) >= 4 * LEAST else None

@@ -1,46 +1,19 @@
-"""Who chooses what happens: the organisation, others, or a system that follows. Drafted from a log, kept by people.
+"""Who chooses what happens: the organisation, others, or a system that follows. Kept by people in a file.
 Knows columns and a small YAML file; must not know models."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-import numpy as np
 import yaml
-from numpy.typing import NDArray
 
-from wmagent.domain.event_log import HOUR, EventLog, cases_of
 from wmagent.errors import InputError, unknown
 
 Kind = Literal["decision", "exogenous", "automatic"]
 KINDS = get_args(Kind)
-
-PEOPLE = r"(?:customer|client|applicant|citizen|patient|supplier|vendor|employee)s?(?![a-z])"
-THEY_ACT = rf"(?<![a-z])(?:by|from)[ _]{PEOPLE}|^{PEOPLE}"  # and are not those on whom somebody acts
-OTHERS = (
-    r"(?<![a-z])(?:payments?|paid|receive[ds]?|arriv\w*|time.?out|expired?|respon[ds]e?|complaint|appeal|sent.?back|"
-    r"returned|return er|[a-z]*submitted|trip|leucocytes|crp|lacticacid)(?![a-z])"
-)
-OURS = (
-    r"by (?:administration|supervisor|budget owner|director|manager|pre_approver)|approve|reject|decide|decline|assess|"
-    r"review|schedule|assign|refuse|accept|authori[sz]e"
-)
-LABELS: tuple[tuple[str, Kind], ...] = (  # the first that fits
-    (THEY_ACT, "exogenous"),
-    (rf"^(?:{OURS})", "decision"),
-    (OTHERS, "exogenous"),
-    (OURS, "decision"),
-)
-ALONE = 0.9  # share of an activity's events by one resource that makes it one agent's
-CLOCK = 16  # hours of the day in which a system works and a person does not
-AT_ONCE, FOLLOWS = 60.0, 0.9  # seconds and share: what follows so soon and so often is automatic
-OFTEN = 0.5  # … or so often, if one agent does it around the clock after the same activity
-FEW = 20  # events from which on resources and times say something
-DAYS = 0.9  # share of gaps of whole days above which a log knows no time of the day
 
 
 @dataclass(frozen=True)
@@ -55,18 +28,11 @@ class Ownership:
         """Return the activities that the organisation chooses."""
         return tuple(name for name, kind in self.kinds.items() if kind == "decision")
 
-    @staticmethod
-    def draft(log: EventLog) -> Ownership:
-        """Guess from labels, resources, hours of the day and what follows at once. People should look at it."""
-        timed = (log.gaps() % (24 * HOUR) == 0).mean() < DAYS if len(log.gaps()) else False
-        once = _in_one_case(log)
-        found = {name: _guess(log, code, name, bool(timed), once) for code, name in enumerate(log.activity.values)}
-        return Ownership({name: kind for name, (kind, _) in found.items()}, {n: why for n, (_, why) in found.items()})
-
     def write(self, path: Path) -> None:
         """Write the YAML file that people edit."""
         lines = ["# Who chooses what happens: decision (the organisation), exogenous (somebody else) or automatic."]
-        lines += ["# Change the word, and the reason after it: both are kept.", "", "activities:"]
+        lines += ["# Change the word, and the reason after it: both are kept."]
+        lines += ["# The end of a case is not listed: nobody chooses it, so it is exogenous.", "", "activities:"]
         for name, kind in self.kinds.items():
             reason = self.reasons.get(name)
             lines.append(f"  {_label(name)}: {kind}" + (f"  # {reason}" if reason else ""))
@@ -76,6 +42,17 @@ class Ownership:
     def read(path: Path, activities: Sequence[str]) -> Ownership:
         """Read such a file, comments beside activities as reasons; InputError where it is no YAML, names unknown
         activities or kinds, or leaves one out."""
+        found = Ownership.listed(path)
+        for name in found.kinds:
+            if name not in activities:
+                raise InputError(f"{path}: {unknown('activity', name, activities)}")
+        if missing := [name for name in activities if name not in found.kinds]:
+            raise InputError(f"{path}: {missing[0]!r} is missing; write `{_label(missing[0])}: {' | '.join(KINDS)}`")
+        return Ownership({name: found.kinds[name] for name in activities}, found.reasons)
+
+    @staticmethod
+    def listed(path: Path) -> Ownership:
+        """Read such a file, whatever activities it lists; InputError where it is no YAML or names unknown kinds."""
         try:
             text = path.read_text(encoding="utf-8")
             told: Any = yaml.load(text, Loader=_Strict)
@@ -86,13 +63,16 @@ class Ownership:
         for name, kind in kinds.items():
             if not isinstance(name, str):
                 raise InputError(f"{path}: {name!r} is not read as a text; write activities in double quotes")
-            if name not in activities:
-                raise InputError(f"{path}: {unknown('activity', name, activities)}")
             if kind not in KINDS:
                 raise InputError(f"{path}: {name!r} is {kind!r}; write one of {', '.join(KINDS)}")
-        if missing := [name for name in activities if name not in kinds]:
-            raise InputError(f"{path}: {missing[0]!r} is missing; write `{_label(missing[0])}: {' | '.join(KINDS)}`")
-        return Ownership({name: cast(Kind, kinds[name]) for name in activities}, _comments(text))
+        return Ownership(cast("dict[str, Kind]", kinds), _comments(text))
+
+    def corrected(self, edited: Ownership) -> Ownership:
+        """Return this map with the words and reasons of an edited one, for the activities that both have."""
+        both = [name for name in self.kinds if name in edited.kinds]
+        reasons = {name: why for name, why in self.reasons.items() if name not in both}
+        reasons |= {name: edited.reasons[name] for name in both if name in edited.reasons}
+        return Ownership({**self.kinds, **{name: edited.kinds[name] for name in both}}, reasons)
 
 
 class _Strict(yaml.SafeLoader):
@@ -119,68 +99,3 @@ def _comments(text: str) -> dict[str, str]:
         if behind.startswith("#") and (reason := behind.lstrip("# ")):
             found[name.value] = reason
     return found
-
-
-def _guess(log: EventLog, code: int, name: str, timed: bool, once: NDArray[np.bool_]) -> tuple[Kind, str]:
-    """Guess who chooses an activity; `timed`: the log knows times of the day; `once` (events,): done by a resource that
-    occurs in one case only."""
-    rows = np.flatnonzero(log.activity.codes == code)
-    for pattern, kind in LABELS:
-        if word := re.search(pattern, name, re.IGNORECASE):
-            return kind, f"its label says {word.group(0).lower()!r}"
-    enough = len(rows) >= FEW
-    if log.resource is not None and (log.resource.codes[rows] < 0).mean() > ALONE:
-        return "exogenous", "nobody is recorded as having done it"
-    if enough and (alone := float(once[rows].mean())) >= ALONE:
-        return "exogenous", f"{alone:.0%} by people who occur in one case only"
-    if enough and timed:
-        share, hours, soon, before = _one_agent(log, rows), _hours(log, rows), _follows(log, rows), _before(log, rows)
-        if share >= ALONE and hours >= CLOCK and soon >= OFTEN and before >= FOLLOWS:
-            return "automatic", f"{share:.0%} by one resource, at {hours} hours of the day, {soon:.0%} at once"
-        if soon >= FOLLOWS:
-            return "automatic", f"{soon:.0%} within a minute of the event before"
-    if (begins := float(np.isin(rows, log.starts[:-1]).mean())) >= ALONE:
-        return "exogenous", f"{begins:.0%} are the first event of a case"
-    if log.resource is None:
-        return "decision", "the log does not say who did it"
-    codes = log.resource.codes[rows]
-    n = len(np.unique(codes[codes >= 0]))
-    return "decision", f"{n} {'resources have' if n > 1 else 'resource has'} done it"
-
-
-def _one_agent(log: EventLog, rows: NDArray[np.int64]) -> float:
-    """Return the share of the events by the most frequent resource."""
-    if log.resource is None:
-        return 0.0
-    codes = log.resource.codes[rows]
-    return float(np.bincount(codes[codes >= 0]).max(initial=0) / len(rows))
-
-
-def _hours(log: EventLog, rows: NDArray[np.int64]) -> int:
-    """Return at how many hours of the day at least one event in a hundred happens."""
-    counts = np.bincount(log.time[rows] // HOUR % 24, minlength=24)
-    return int((counts >= 0.01 * len(rows)).sum())
-
-
-def _follows(log: EventLog, rows: NDArray[np.int64]) -> float:
-    """Return the share of the events that come within AT_ONCE seconds of the event before in their case."""
-    later = rows[~np.isin(rows, log.starts[:-1])]
-    if not len(later):
-        return 0.0
-    return float((log.time[later] - log.time[later - 1] <= AT_ONCE * 1e6).sum() / len(rows))
-
-
-def _before(log: EventLog, rows: NDArray[np.int64]) -> float:
-    """Return the share of the events that come after one and the same activity."""
-    later = rows[~np.isin(rows, log.starts[:-1])]
-    return float(np.bincount(log.activity.codes[later - 1]).max(initial=0) / len(rows)) if len(later) else 0.0
-
-
-def _in_one_case(log: EventLog) -> NDArray[np.bool_]:
-    """Return (events,): is its resource seen in this case only?"""
-    if log.resource is None or not len(log):
-        return np.zeros(len(log), bool)
-    codes = log.resource.codes
-    pairs = np.unique(np.stack([codes, cases_of(log.starts)]), axis=1)[0]
-    cases = np.bincount(pairs[pairs >= 0], minlength=len(log.resource.values) + 1)
-    return (codes >= 0) & (cases[codes] == 1)

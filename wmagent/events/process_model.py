@@ -17,6 +17,7 @@ from torch import Tensor
 from wmagent.domain.event_log import HOUR, EventLog, rows_of
 from wmagent.errors import InputError, checked_seed
 from wmagent.events.counts import Counts, Remembered
+from wmagent.events.drafting import draft
 from wmagent.events.histories import Histories, Vocabulary, histories
 from wmagent.events.learning import Teaching, batches, refresh, train
 from wmagent.events.network import HistoryNetwork
@@ -137,7 +138,7 @@ class ProcessModel:
             imagined,
             patience,
             memory,
-            Ownership.draft(log),
+            draft(log),
             card,
             seed,
         )

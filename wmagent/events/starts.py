@@ -65,7 +65,8 @@ class Starts:
         in STEADY of cases, as said at the first event."""
         known = self.model.vocabulary
         of_events = [name for name in (*known.texts, *known.numbers) if self.changes(name) <= (1 - STEADY) * len(self)]
-        return tuple(dict.fromkeys([*known.case_texts, *known.case_numbers, *of_events]))
+        of_cases = [name for name in (*known.case_texts, *known.case_numbers) if name in self.log.case_attributes]
+        return tuple(dict.fromkeys([*of_cases, *of_events]))
 
     def column(self, attribute: str) -> Column:
         """Return an attribute's values, one per case; InputError where the model does not use it."""

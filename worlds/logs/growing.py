@@ -9,20 +9,21 @@ import os
 import time as clock
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from wmagent.domain.happening import Happening
-from wmagent.errors import InputError, shortened
+from wmagent.errors import InputError
 from wmagent.worlds.logs.columns import mapping
+from wmagent.worlds.logs.moments import Moments
 
 PAUSE = 0.2  # seconds between two looks at a file that has not grown
 CHUNK = 1 << 16
 LONGEST = 1 << 20  # bytes of a line
+GZIP = b"\x1f\x8b"
+PACKED = "a packed file does not grow line by line; unpack it: gunzip -c FILE.gz | wmagent watch MODEL -"
 MARKS = ",;\t|"
 START_AGAIN = None  # stands between lines: what follows belongs to a new file
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def lines_of(path: Path, follow: bool = False) -> Iterator[bytes | None]:
@@ -83,11 +84,15 @@ class Growing:
     lifecycle: str = "complete"
     bad: int = 0
     left_out: int = 0
-    _zoned: bool | None = None
     _header: list[str] | None = None
     _json: bool | None = None
     _mark: str = ","
     _roles: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict)
+    _moments: Moments = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with times of which nothing is known."""
+        self._moments = Moments(self.complain)
 
     def events(self, lines: Iterator[bytes | None]) -> Iterator[Happening]:
         """Yield the events of lines, each as soon as its line is there."""
@@ -112,6 +117,8 @@ class Growing:
     def _event(self, line: bytes) -> Happening | None:
         if len(line) > LONGEST:
             raise ValueError(f"it is longer than {LONGEST:,} bytes")
+        if self._json is None and line.startswith(GZIP):
+            raise InputError(PACKED)
         text = line.decode(self.columns.get("encoding", "utf-8-sig"))
         if not text.strip():
             return None
@@ -157,7 +164,7 @@ class Growing:
         except InputError as error:
             raise ValueError(str(error)) from error
         case, activity = (_text(row[roles[role]], role) for role in ("case", "activity"))
-        moment = self._moment(row[roles["time"]])
+        moment = self._moments.read(row[roles["time"]])
         if (transition := row.get(roles.get("lifecycle", ""))) and self.lifecycle == "all":
             activity = f"{activity}+{str(transition).lower()}"
         elif transition and str(transition).lower() != "complete":
@@ -167,23 +174,6 @@ class Growing:
         rest = {name: value for name, value in row.items() if name not in roles.values() and value not in (None, "")}
         said = {name: value for name, value in rest.items() if isinstance(value, str | int | float)}
         return Happening(case, activity, moment, None if who in (None, "") else str(who), said)
-
-    def _moment(self, value: object) -> int:
-        if not isinstance(value, str):
-            raise ValueError(f"{shortened(repr(value))} is no time; write it as 2026-03-01T09:30:00+01:00")
-        try:
-            found = datetime.fromisoformat(value.strip().replace("/", "-").removesuffix(" UTC"))
-        except ValueError:
-            raise ValueError(
-                f"{shortened(repr(value))} is no time that can be read here; write it as 2026-03-01T09:30:00+01:00"
-            ) from None
-        zoned = found.tzinfo is not None
-        if self._zoned is None and not zoned:
-            self.complain("times have no zone and are taken as UTC")
-        self._zoned = zoned if self._zoned is None else self._zoned
-        if zoned != self._zoned:
-            raise ValueError(f"times had {'a' if self._zoned else 'no'} zone so far, and {value!r} is otherwise")
-        return ((found if zoned else found.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
 
 
 def _text(value: object, role: str) -> str:

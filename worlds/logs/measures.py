@@ -126,8 +126,14 @@ def _variants(log: EventLog) -> Measures:
     return _enough("variant", np.arange(len(courses)), names, values)
 
 
+def telling_persons(log: EventLog) -> tuple[str, ...]:
+    """Return the attributes of cases and events that name who works."""
+    every = {**log.event_attributes, **log.case_attributes}
+    return tuple(name for name, column in every.items() if _tells_persons(name, column, log))
+
+
 def _tells_persons(name: str, column: Categories | NDArray[np.float64], log: EventLog) -> bool:
-    """Return whether a case attribute names who works: by its name, or because resources have the same values."""
+    """Return whether an attribute names who works: by its name, or because resources have the same values."""
     if set(re.split(r"[\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())) & _PERSONS:
         return True
     if log.resource is None:

@@ -88,9 +88,11 @@ class Imagination:
         return happened
 
     def drawn(self, told: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return codes (b,) drawn from `told` (b, activities + 1), which need not sum to one."""
-        places = (told.cumsum(1) < self.rng.random(len(told))[:, None] * told.sum(1, keepdims=True)).sum(1)
-        return np.minimum(places, self.end)
+        """Return codes (b,) drawn from `told` (b, activities + 1), which need not sum to one. Draws of one prefix are
+        stratified: each is random, together they go where few random ones would not."""
+        strata = self.rng.permuted(np.tile(np.arange(self.draws), (self.n, 1)), axis=1).ravel()
+        at = (strata + self.rng.random(len(told))) / self.draws * told.sum(1)
+        return np.minimum((told.cumsum(1) < at[:, None]).sum(1), self.end)
 
     def gaps(self, codes: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return hours (b,) drawn until the next events, given which they are."""

@@ -21,6 +21,7 @@ from wmagent.cli import (
     ownership,
     plan,
     play,
+    routing,
     watch,
     what_if,
     world,
@@ -64,6 +65,7 @@ app.command("what-if")(what_if.what_if)
 app.command("anomalies")(anomalies.anomalies)
 app.command("forecast")(logs.forecast)
 app.add_typer(case.app, name="case")
+app.command("routing")(routing.routing)
 app.command("drift")(drift.drift)
 app.command("watch")(watch.watch)
 app.command("ownership")(ownership.ownership)

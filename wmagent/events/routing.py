@@ -18,11 +18,12 @@ from wmagent.errors import InputError, checked_seed
 from wmagent.events.outlooks import Aim, chances
 from wmagent.events.recorded import RecordedProcess
 from wmagent.events.rollouts import Imagination
-from wmagent.events.starts import FOLDS, MOSTLY, asked, fitted, principal
+from wmagent.events.starts import MOSTLY, asked, fitted, principal
 from wmagent.events.targets import targets
 
 Floats = NDArray[np.float64]
 LEAST = 20  # cases that did either; a number is refused for fewer
+FOLDS = 5  # of cases: regressions learned on four of them are asked about the fifth
 DRAWS = 10  # futures imagined after each decision and each of the two
 RIDGE = 10.0  # of regressions of what happened on what was imagined
 FLOOR = 1e-3  # of shares whose ratio is taken
@@ -87,8 +88,8 @@ def routing(
     been `instead`; `outcome` is an activity (* and ? match several) that happens later in the case.
 
     Propensities and predictions are cross-fitted over cases: the model's log-odds of the action, what it imagines after
-    the action, its latents and what was known at the decision, regressed on what happened in the other half. InputError
-    for activities that are not there, and where fewer than LEAST cases did either.
+    the action, its latents and what was known at the decision, regressed on what happened in the other
+    folds. InputError for activities that are not there, and where fewer than LEAST cases did either.
     """
     checked_seed(seed)
     last, arms = process.code(after), (process.code(do), process.code(instead))
@@ -171,7 +172,7 @@ def _usual(process: RecordedProcess, choices: _Choices) -> list[str]:
 
 
 def _propensity(choices: _Choices, arm: int) -> Floats:
-    """Return P(arm) (n,) of each decision, recalibrated on the cases of the other fold."""
+    """Return P(arm) (n,) of each decision, recalibrated on the cases of the other folds."""
     read = np.column_stack([logit(choices.told[:, arm]), choices.read])
     heads = fitted(read, choices.next == arm, choices.fold)
     return np.clip(asked(heads, read, choices.fold), FLOOR, 1 - FLOOR)
@@ -214,18 +215,13 @@ def _sides(
 
 
 def _predicted(choices: _Choices, taken: NDArray[np.bool_], outcome: Floats, imagined: Floats) -> Floats:
-    """Return E(outcome) (n,) of each decision if it is this: what happened in the arm's cases of the other fold,
-    regressed on what is imagined and read; kept within what happened."""
+    """Return E(outcome) (n,) of each decision if it is this: what happened in the arm's cases of the other
+    folds, regressed on what is imagined and read; kept within what happened."""
     scaled = (imagined - imagined.mean()) / max(float(imagined.std()), 1e-9)
     read, found = np.column_stack([scaled, choices.read]), np.empty(len(outcome))
     for mine in range(FOLDS):
-        others = taken & (choices.fold != mine)
-        if others.any():
-            found[choices.fold == mine] = Linear.fit(read[others], outcome[others], RIDGE).predict(
-                read[choices.fold == mine]
-            )
-        else:
-            found[choices.fold == mine] = imagined[choices.fold == mine]
+        here, others = choices.fold == mine, taken & (choices.fold != mine)
+        found[here] = Linear.fit(read[others], outcome[others], RIDGE).predict(read[here])
     return np.clip(found, outcome.min(), outcome.max())
 
 

@@ -128,7 +128,7 @@ def principal(latents: Floats, most: int = DIRECTIONS) -> tuple[Floats, Floats]:
 
 def fitted(read: Floats, hit: NDArray[np.bool_], fold: NDArray[np.int64]) -> tuple[Logistic, ...]:
     """Return a logistic regression for every fold, learned from the other cases."""
-    return tuple(Logistic.fit(read[fold != mine], hit[fold != mine]) for mine in range(FOLDS))
+    return tuple(Logistic.fit(read[fold != mine], hit[fold != mine]) for mine in range(int(fold.max()) + 1))
 
 
 def asked(heads: Sequence[Logistic], read: Floats, fold: NDArray[np.int64]) -> Floats:

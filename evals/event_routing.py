@@ -173,9 +173,8 @@ def _by_case(log: EventLog, question: Question, routed: str) -> NDArray[np.float
     wanted = _wanted(names, question.reach)
     counted = np.concatenate([[0], np.cumsum(np.isin(log.activity.codes, wanted))])
     reached = counted[last + 1] > counted[rows + 1]
-    return np.stack(
-        [np.bincount(case_of[rows], told, len(log.cases)) for told in (np.ones(len(rows)), hours, reached)], 1
-    )
+    summed = [np.bincount(case_of[rows], told, len(log.cases)) for told in (np.ones(len(rows)), hours, reached)]
+    return np.stack(summed, 1).astype(np.float64)
 
 
 def _wanted(names: Sequence[str], reach: str | None) -> tuple[int, ...]:

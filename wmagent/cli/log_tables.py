@@ -136,8 +136,8 @@ def _bounded(told: Bounded, unit: str) -> str:
 
 def _explained_away(what: str, effect: Effect) -> str:
     return (
-        f"{what}: an unlogged cause would need a risk ratio of {effect.e_value:.1f} with both to explain the difference "
-        f"away, of {effect.e_value_limit:.1f} to move its interval to none"
+        f"{what}: an unlogged cause would need a risk ratio of {effect.e_value:.1f} with both to explain the "
+        f"difference away, of {effect.e_value_limit:.1f} to move its interval to none"
     )
 
 

@@ -20,12 +20,15 @@ from wmagent.events.recorded import RecordedProcess
 from wmagent.events.rollouts import Imagination
 from wmagent.events.starts import MOSTLY, asked, fitted, principal
 from wmagent.events.targets import targets
+from wmagent.events.trees import boosted, table
 
 Floats = NDArray[np.float64]
 LEAST = 20  # cases that did either; a number is refused for fewer
 FOLDS = 5  # of cases: regressions learned on four of them are asked about the fifth
 DRAWS = 10  # futures imagined after each decision and each of the two
 RIDGE = 10.0  # of regressions of what happened on what was imagined
+TREES = {"objective": "regression", "learning_rate": 0.05, "min_data_in_leaf": 10, "num_leaves": 15, "num_threads": 1}
+ROUNDS = 150  # of boosting
 FLOOR = 1e-3  # of shares whose ratio is taken
 
 
@@ -71,14 +74,17 @@ class RoutingEffect:
 
 @dataclass(frozen=True)
 class _Choices:
-    """n recorded decisions: their rows, what came next (codes), their cases and folds, what is read of them (n, f)."""
+    """n recorded decisions: their rows, what came next (codes), their cases and folds; what regressions `read` of them
+    (n, f), what trees read (`table`), and the model's chances of the next event (`told`)."""
 
     rows: NDArray[np.int64]
     next: NDArray[np.int64]
     cases: NDArray[np.int64]
     fold: NDArray[np.int64]
     read: Floats
-    told: Floats  # (n, activities + 1) the model's chances of the next event
+    table: NDArray[np.float32]
+    told: Floats  # (n, activities + 1)
+    seed: int
 
 
 def routing(
@@ -88,8 +94,8 @@ def routing(
     been `instead`; `outcome` is an activity (* and ? match several) that happens later in the case.
 
     Propensities and predictions are cross-fitted over cases: the model's log-odds of the action, what it imagines after
-    the action, its latents and what was known at the decision, regressed on what happened in the other
-    folds. InputError for activities that are not there, and where fewer than LEAST cases did either.
+    the action, its latents and what was known at the decision, with what happened in the other folds.
+    InputError for activities that are not there, and where fewer than LEAST cases did either.
     """
     checked_seed(seed)
     last, arms = process.code(after), (process.code(do), process.code(instead))
@@ -148,22 +154,31 @@ def _choices(process: RecordedProcess, last: int, seed: int) -> tuple[_Choices, 
     rows = np.flatnonzero(history.activity == last)
     until = history.hours[history.starts[1:][process.cases[rows]] - 1] - history.hours[rows]
     over = process.over[process.cases[rows]]
-    if over.any():
-        late = history.hours.max() - process.model.patience_hours - np.quantile(until[over], MOSTLY)
-        over &= history.hours[rows] <= late
-    kept = rows[over]
-    following = targets(history, process.over, end).next[kept]
+    if not over.any():
+        raise InputError(f"no case of the log that is over has {process.name(last)!r}; there is nothing to compare")
+    late = history.hours.max() - process.model.patience_hours - np.quantile(until[over], MOSTLY)
+    kept = rows[over & (history.hours[rows] <= late)]
     if not len(kept):
-        return _Choices(kept, following, kept, kept, np.zeros((0, 0)), np.zeros((0, end + 1))), len(rows)
+        raise InputError(
+            f"all decisions after {process.name(last)!r} were made too late in the log to know what became of them; "
+            "give a log that covers more time than its cases take"
+        )
     latents = process.latents(kept)
     centre, directions = principal(latents.astype(np.float64))
     numbers = history.numbers[kept].astype(np.float64)
-    varies = np.ptp(numbers, 0) > 1e-9
-    numbers = (numbers - numbers.mean(0))[:, varies] / numbers.std(0)[varies]
-    fold = (np.random.default_rng(seed).permutation(len(process.over)) % FOLDS)[process.cases[kept]]
-    read = np.concatenate([numbers, (latents - centre) @ directions], 1)
-    told = process.model.next_events(latents)
-    return _Choices(kept, following, process.cases[kept], fold, read, told), len(rows) - len(kept)
+    numbers = numbers[:, np.ptp(numbers, 0) > 1e-9]
+    numbers = (numbers - numbers.mean(0)) / numbers.std(0)
+    choices = _Choices(
+        rows=kept,
+        next=targets(history, process.over, end).next[kept],
+        cases=process.cases[kept],
+        fold=(np.random.default_rng(seed).permutation(len(process.over)) % FOLDS)[process.cases[kept]],
+        read=np.concatenate([numbers, (latents - centre) @ directions], 1),
+        table=table(history, kept, end),
+        told=process.model.next_events(latents),
+        seed=seed,
+    )
+    return choices, len(rows) - len(kept)
 
 
 def _usual(process: RecordedProcess, choices: _Choices) -> list[str]:
@@ -215,14 +230,25 @@ def _sides(
 
 
 def _predicted(choices: _Choices, taken: NDArray[np.bool_], outcome: Floats, imagined: Floats) -> Floats:
-    """Return E(outcome) (n,) of each decision if it is this: what happened in the arm's cases of the other
-    folds, regressed on what is imagined and read; kept within what happened."""
+    """Return E(outcome) (n,) of each decision if it is this, learned from what happened in the arm's cases of the other
+    folds: a line of what is imagined, a regression on that and on what is known, or boosted trees of the same.
+
+    Which of them is chosen by its squared error in the arm (the discrete super learner of van der Laan, Polley &
+    Hubbard 2007); kept within what happened.
+    """
     scaled = (imagined - imagined.mean()) / max(float(imagined.std()), 1e-9)
-    read, found = np.column_stack([scaled, choices.read]), np.empty(len(outcome))
+    line, known = scaled[:, None], np.column_stack([scaled, choices.read])
+    seen = np.column_stack([choices.table, scaled]).astype(np.float32)
+    candidates = np.empty((3, len(outcome)))
     for mine in range(FOLDS):
         here, others = choices.fold == mine, taken & (choices.fold != mine)
-        found[here] = Linear.fit(read[others], outcome[others], RIDGE).predict(read[here])
-    return np.clip(found, outcome.min(), outcome.max())
+        for place, read in enumerate((line, known)):
+            candidates[place, here] = Linear.fit(read[others], outcome[others], RIDGE).predict(read[here])
+        trees = boosted(seen[others], outcome[others], TREES, ROUNDS, choices.seed)
+        candidates[2, here] = np.asarray(trees.predict(seen[here]))
+    candidates = np.clip(candidates, outcome.min(), outcome.max())
+    errors = ((candidates - outcome) ** 2)[:, taken].mean(1)
+    return candidates[errors.argmin()]
 
 
 def _shares_effect(found: Contrasts) -> Effect:

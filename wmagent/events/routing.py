@@ -125,8 +125,8 @@ def routing(
     notes = ["capacity and staff of other cases stay as they are; ask a simulator of all cases about those"]
     if possible.mean() < 1 - CLIP:
         notes.append(
-            f"at {1 - possible.mean():.0%} of the decisions one of the two was all but never chosen; there the answer "
-            "rests on what the model imagines"
+            f"at {1 - possible.mean():.0%} of the decisions one of the two was all but never or all but always chosen; "
+            "there the answer rests on predictions alone"
         )
     return RoutingEffect(
         after,

@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     from wmagent.evals.report import write
 
-    command = shlex.join(["python", "-m", "wmagent.evals", *given])
+    words = [Path(word).name if os.sep in word else word for word in given]
+    command = shlex.join(["python", "-m", "wmagent.evals", *words])
     for path in write(options.name or options.what, result, command, options.out, not options.no_plots):
         _say(f"wrote {path.name}")
     if options.json:
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--preset", default="small")
     shared.add_argument("--text", default="auto")
     shared.add_argument("--models", type=Path, help="folder in which learned models are kept and found again")
-    shared.add_argument("--out", type=Path, default=RESULTS)
+    shared.add_argument("--out", "-o", type=Path, default=RESULTS)
     shared.add_argument("--name", help="name of the result files (default: the evaluation's)")
     shared.add_argument("--no-plots", action="store_true")
     shared.add_argument("--json", action="store_true", help="print the whole result as one JSON object too")
@@ -74,6 +75,16 @@ def _parser() -> argparse.ArgumentParser:
     scale = kinds.add_parser("log-scale", parents=[shared], help="millions of events: read in parts, scored")
     scale.add_argument("--events", type=int, default=10_000_000)
     scale.set_defaults(run=_log_scale)
+    routed = kinds.add_parser("routing", parents=[shared], help="a routing change against logs simulated with it")
+    routed.add_argument("log", type=Path, help="the event log that is learned from and asked")
+    for option in ("--truth-do", "--truth-instead"):
+        routed.add_argument(option, type=Path, required=True, help="the log in which everybody was routed so")
+    for option in ("--after", "--do", "--instead"):
+        routed.add_argument(option, required=True, metavar="ACTIVITY")
+    routed.add_argument("--reach", metavar="ACTIVITY", help="also how often this follows")
+    routed.add_argument("--column", nargs="+", default=[], metavar="ROLE=NAME", help="columns of all three logs")
+    routed.add_argument("--without", nargs="+", default=[], metavar="ATTRIBUTE", help="hide these from the model")
+    routed.set_defaults(run=_routing, name="event-routing")
     suite = kinds.add_parser("suite", parents=[shared], help="models x controls x planners x seeds")
     _world_options(suite)
     suite.add_argument("--planners", nargs="+", default=["best-first", "greedy", "random-shooting"])
@@ -189,6 +200,17 @@ def _log_scale(options: argparse.Namespace) -> dict[str, Any]:
     from wmagent.evals.event_scale import run
 
     return run(options.events, options.seeds[0], _say)
+
+
+def _routing(options: argparse.Namespace) -> dict[str, Any]:
+    from wmagent.evals.event_routing import Question, opened, run
+
+    log, quality = opened(options.log, options.column)
+    truths = opened(options.truth_do, options.column)[0], opened(options.truth_instead, options.column)[0]
+    question = Question(options.after, options.do, options.instead, options.reach)
+    return run(
+        log, truths, question, options.seeds, options.preset, options.without, quality.written_back, progress=_say
+    )
 
 
 def _suite(options: argparse.Namespace) -> dict[str, Any]:

@@ -84,6 +84,7 @@ def _json(result: Any) -> dict[str, Any]:
 
 COMMANDS: list[tuple[str, ...]] = [
     ("demo",), ("learn",), ("goal",), ("plan",), ("play",), ("what-if",), ("anomalies",), ("describe",),
+    ("routing",),
     ("world", "list"), ("world", "show"), ("world", "check"), ("world", "generate"), ("world", "random"),
     ("eval", "transitions"), ("eval", "contract"), ("eval", "suite"),
 ]  # fmt: skip

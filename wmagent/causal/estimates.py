@@ -1,8 +1,9 @@
-"""P(Y = 1) if everybody had done the action: naive, inverse-propensity and doubly robust, with intervals.
+"""P(Y = 1), or the mean of Y, if everybody had done the action: naive, inverse-propensity and doubly robust.
 Knows arrays of decisions, outcomes, propensities and predictions; must not know where they come from."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,9 +28,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Decisions:
-    """n recorded decisions: `taken` (n,) whether the action was chosen, `outcome` (n,) 0 or 1 (or a share),
-    `propensity` (n,) P(action | state), `predicted` (n,) the outcome model's P(Y = 1 | action, state), `weight` (n,)
-    how much each counts towards the population that is asked about, `group` (n,) ids: those of one group vary together.
+    """n recorded decisions: `taken` (n,) whether the action was chosen, `outcome` (n,) 0 or 1 (or a share; any number
+    where means are asked for), `propensity` (n,) P(action | state), `predicted` (n,) the outcome model's E(Y | action,
+    state), `weight` (n,) how much each counts towards the population that is asked about, `group` (n,) ids: those of
+    one group vary together.
     """
 
     taken: Floats
@@ -49,14 +51,34 @@ class Decisions:
             raise InputError("propensities lie above 0 and up to 1; clip those that are estimated as 0")
 
 
+@dataclass(frozen=True)
+class Mean:
+    """A mean outcome: its `value`, the influence function (n,), by how much each decision moves it, and the
+    weights (n,) that the outcomes have in it; both by decision."""
+
+    value: float
+    influence: Floats
+    weight: Floats
+
+
 def naive(decisions: Decisions) -> Estimate:
     """Return the share of good outcomes where the action was taken, whatever led to it."""
-    return _ratio(decisions.taken * decisions.weight, decisions.outcome, decisions.group)
+    return _bounded(naive_mean(decisions), decisions.group)
+
+
+def naive_mean(decisions: Decisions) -> Mean:
+    """Return the mean outcome where the action was taken, whatever led to it."""
+    return _ratio(decisions.taken * decisions.weight, decisions.outcome)
 
 
 def inverse_propensity(decisions: Decisions, clip: float = CLIP) -> Estimate:
     """Return the self-normalised (Hájek) inverse-propensity estimate; right where the propensities are."""
-    return _ratio(_inverse(decisions, clip), decisions.outcome, decisions.group)
+    return _bounded(inverse_propensity_mean(decisions, clip), decisions.group)
+
+
+def inverse_propensity_mean(decisions: Decisions, clip: float = CLIP) -> Mean:
+    """Return what `inverse_propensity` does, of outcomes that need not be shares."""
+    return _ratio(_inverse(decisions, clip), decisions.outcome)
 
 
 def doubly_robust(decisions: Decisions, predicted: float | None = None, overlap: float = OVERLAP) -> Estimate:
@@ -68,17 +90,22 @@ def doubly_robust(decisions: Decisions, predicted: float | None = None, overlap:
     `predicted` is the mean prediction for the population that is asked about, where that is another one than the
     decisions'.
     """
+    return _bounded(doubly_robust_mean(decisions, predicted, overlap), decisions.group)
+
+
+def doubly_robust_mean(decisions: Decisions, predicted: float | None = None, overlap: float = OVERLAP) -> Mean:
+    """Return what `doubly_robust` does, of outcomes that need not be shares."""
     share = decisions.weight / decisions.weight.sum()
     inverse = _inverse(decisions, overlap) * (decisions.propensity >= overlap)
     own = float(share @ decisions.predicted)
     value = own if predicted is None else predicted
     influence = share * (decisions.predicted - own) if predicted is None else np.zeros(len(share))
     if not inverse.any():
-        return _bounded(value, influence, decisions.taken * decisions.weight, decisions.group)
+        return Mean(value, influence, decisions.taken * decisions.weight)
     residual, covered = decisions.outcome - decisions.predicted, weighted_share(decisions, overlap)
     mean_residual = float(inverse @ residual / inverse.sum())
     influence = influence + covered * inverse / inverse.sum() * (residual - mean_residual)
-    return _bounded(value + covered * mean_residual, influence, inverse, decisions.group)
+    return Mean(value + covered * mean_residual, influence, inverse)
 
 
 def weighted_share(decisions: Decisions, overlap: float = OVERLAP) -> float:
@@ -117,22 +144,31 @@ def _inverse(decisions: Decisions, clip: float) -> Floats:
     return decisions.taken * decisions.weight / np.maximum(decisions.propensity, clip)
 
 
-def _ratio(weight: Floats, outcome: Floats, group: NDArray[np.int64]) -> Estimate:
+def _ratio(weight: Floats, outcome: Floats) -> Mean:
     value = float(weight @ outcome / weight.sum())
-    return _bounded(value, weight / weight.sum() * (outcome - value), weight, group)
+    return Mean(value, weight / weight.sum() * (outcome - value), weight)
 
 
-def _bounded(value: float, influence: Floats, weight: Floats, group: NDArray[np.int64]) -> Estimate:
+def standard_error(influence: Floats, weight: Floats, group: NDArray[np.int64]) -> float:
+    """Return the standard error of a mean with this influence function and these weights (n,), summed over groups."""
+    return math.sqrt(_variance(influence, weight, group)[0])
+
+
+def _variance(influence: Floats, weight: Floats, group: NDArray[np.int64]) -> tuple[float, float]:
+    """Return the variance, and how many groups the weights are worth (Kish), by which it is corrected."""
+    _, place = np.unique(group, return_inverse=True)
+    by_group, per_group = np.bincount(place, influence), np.bincount(place, weight)
+    kish = float(weight.sum() ** 2 / (per_group**2).sum())
+    return float((by_group**2).sum()) * kish / max(kish - 1.0, 1.0), kish
+
+
+def _bounded(mean: Mean, group: NDArray[np.int64]) -> Estimate:
     """Return the estimate, kept in [0, 1], with the Wilson interval of as many observations as its variance is worth.
 
-    The variance is summed over groups. Never more observations are claimed than the weights are worth (Kish), so
-    that outcomes that are all alike do not look certain.
+    Never more observations are claimed than the weights are worth, so that outcomes that are all alike do not look
+    certain.
     """
-    value = min(max(value, 0.0), 1.0)
-    _, place = np.unique(group, return_inverse=True)
-    by_group = np.bincount(place, influence)
-    per_group = np.bincount(place, weight)
-    kish = float(weight.sum() ** 2 / (per_group**2).sum())
-    variance = float((by_group**2).sum()) * kish / max(kish - 1.0, 1.0)
+    value = min(max(mean.value, 0.0), 1.0)
+    variance, kish = _variance(mean.influence, mean.weight, group)
     effective = kish if variance <= 0 else min(kish, value * (1 - value) / variance) if 0 < value < 1 else kish
     return Estimate(value, wilson(value, effective), effective)

@@ -22,6 +22,7 @@ from wmagent.cli import (
     ownership,
     plan,
     play,
+    routing,
     watch,
     what_if,
     world,
@@ -66,6 +67,7 @@ app.command("anomalies")(anomalies.anomalies)
 app.command("forecast")(logs.forecast)
 app.add_typer(case.app, name="case")
 app.command("attribute")(attribute.attribute)
+app.command("routing")(routing.routing)
 app.command("drift")(drift.drift)
 app.command("watch")(watch.watch)
 app.command("ownership")(ownership.ownership)

@@ -71,7 +71,7 @@ def what_if(
     from wmagent.events.what_if import what_if as answer
 
     change = _change(do, skip, insert, swap, wait)
-    process = _process(path, source, columns, skip_bad, lifecycle)
+    process = recorded(path, source, columns, skip_bad, lifecycle)
     found = answer(process, case, change, reach, within, after, force, seed)
     if as_json:
         show_json(found.to_dict())
@@ -116,7 +116,7 @@ def plan(
     """
     from wmagent.events.plans import plan as answer
 
-    process = _process(path, source, columns, skip_bad, lifecycle)
+    process = recorded(path, source, columns, skip_bad, lifecycle)
     found = answer(process, case, reach, within, _objective(objective), _costs(costs or []), wait, after, steps, seed)
     if as_json:
         show_json(found.to_dict())
@@ -126,7 +126,8 @@ def plan(
     show(case_plan_view(found))
 
 
-def _process(path: Path, source: Path, columns: list[str] | None, skip_bad: bool, lifecycle: str) -> RecordedProcess:
+def recorded(path: Path, source: Path, columns: list[str] | None, skip_bad: bool, lifecycle: str) -> RecordedProcess:
+    """Return the model of a folder with the log that it is asked about."""
     from wmagent.events.process_model import ProcessModel
     from wmagent.events.recorded import RecordedProcess
 

@@ -10,9 +10,11 @@ from wmagent.cli.tables import add_row, small, table_of
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from wmagent.causal.effects import Bounded
     from wmagent.events.anomalies import Checked
     from wmagent.events.forecasts import CaseForecast
     from wmagent.events.plans import CasePlan, Option
+    from wmagent.events.routing import Effect, RoutingEffect
     from wmagent.events.what_if import CaseWhatIf, Outlook
 
 
@@ -98,6 +100,45 @@ def case_plan_view(plan: CasePlan) -> RenderableType:
     )
     parts = [small(head), table, *([rejected] if plan.rejected else []), *(small(note) for note in plan.notes)]
     return Group(*parts)
+
+
+def routing_view(answer: RoutingEffect) -> RenderableType:
+    """Return both ways and their difference by every estimator, then what supports them."""
+    from rich.console import Group
+
+    table = table_of("", f"all: {answer.do}", f"all: {answer.instead}", "difference", caption="in brackets: 95 %")
+    lines = []
+    for what, effect, unit in ((answer.outcome, answer.reached, ".1%"), ("hours to the end", answer.hours, ".2f")):
+        if effect is None:
+            continue
+        told = effect.estimates
+        for name, one in (
+            ("doubly robust", told.doubly_robust),
+            ("inverse propensity", told.inverse_propensity),
+            ("as recorded (naive)", told.naive),
+        ):
+            cells = (_bounded(part, unit) for part in (one.do, one.instead, one.difference))
+            add_row(table, f"{what}: {name}", *cells, style="" if name == "doubly robust" else "dim")
+        lines.append(_explained_away(str(what), effect))
+    head = (
+        f"{answer.decisions:,} decisions after {answer.after} in {answer.cases:,} cases: {answer.did:,} cases went on "
+        f"with {answer.do}, {answer.did_instead:,} with {answer.instead}; {answer.others:.0%} of the decisions were "
+        f"others, {answer.left_out:,} were too late to know; both ways were possible at {answer.overlap:.0%}"
+    )
+    notes = [f"{answer.wording}; {lines[0]}", *lines[1:], *answer.notes]
+    return Group(small(head), table, *(small(note) for note in notes))
+
+
+def _bounded(told: Bounded, unit: str) -> str:
+    low, high = told.interval
+    return f"{told.value:{unit}} ({low:{unit}} to {high:{unit}})"
+
+
+def _explained_away(what: str, effect: Effect) -> str:
+    return (
+        f"{what}: an unlogged cause would need a risk ratio of {effect.e_value:.1f} with both to explain the "
+        f"difference away, of {effect.e_value_limit:.1f} to move its interval to none"
+    )
 
 
 def _outlook(told: Outlook) -> tuple[str, str, str, str]:

@@ -33,6 +33,8 @@ def chances(imagined: Imagination, aim: Aim, value: Value | None, steps: int = S
     for step in range(steps):
         imagined.step()
         if value is None:
+            if imagined.over.all():
+                break
             continue
         reached = _reached(imagined, aim)
         now, going = reached.astype(float), ~reached & ~imagined.over

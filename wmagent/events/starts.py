@@ -50,10 +50,7 @@ class Starts:
         self._columns = self._raw(self.log)
         numbers, latents = self._columns
         self._spread = _spread(numbers)
-        self._centre = latents.mean(0)
-        _, sizes, directions = np.linalg.svd(latents - self._centre, full_matrices=False)
-        kept = min(DIRECTIONS, int((sizes > 1e-3 * sizes[0]).sum()))
-        self._directions = directions[:kept].T / (sizes[:kept] / np.sqrt(n))
+        self._centre, self._directions = principal(latents)
         self._heads: dict[int, tuple[Logistic, ...]] = {}
 
     def __len__(self) -> int:
@@ -121,9 +118,18 @@ class Starts:
         return np.concatenate([told, (latents - self._centre) @ self._directions], 1)
 
 
+def principal(latents: Floats, most: int = DIRECTIONS) -> tuple[Floats, Floats]:
+    """Return the mean (d,) of latents (n, d), and their principal directions (d, at most `most`), scaled so that the
+    latents have unit variance along them."""
+    centre = latents.mean(0)
+    _, sizes, directions = np.linalg.svd(latents - centre, full_matrices=False)
+    kept = min(most, int((sizes > 1e-3 * sizes[0]).sum()))
+    return centre, directions[:kept].T / (sizes[:kept] / np.sqrt(len(latents)))
+
+
 def fitted(read: Floats, hit: NDArray[np.bool_], fold: NDArray[np.int64]) -> tuple[Logistic, ...]:
     """Return a logistic regression for every fold, learned from the other cases."""
-    return tuple(Logistic.fit(read[fold != mine], hit[fold != mine]) for mine in range(FOLDS))
+    return tuple(Logistic.fit(read[fold != mine], hit[fold != mine]) for mine in range(int(fold.max()) + 1))
 
 
 def asked(heads: Sequence[Logistic], read: Floats, fold: NDArray[np.int64]) -> Floats:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from wmagent.domain.event_log import cases_of, rows_of
 from wmagent.evals.event_baselines import ngram_rollouts
-from wmagent.evals.event_courses import courses
-from wmagent.evals.event_metrics import over_cases
+from wmagent.evals.event_courses import COMPARED, courses, horizon_of, suffixes
+from wmagent.evals.event_metrics import medoids, over_cases, similarities
 from wmagent.evals.event_split import remaining_days
 from wmagent.evals.event_trial import OURS, Trial
 from wmagent.evals.metrics import auroc, brier, ece
@@ -22,7 +22,8 @@ from wmagent.events.outlooks import Aim, chances
 from wmagent.events.rollouts import Imagination, rollouts
 from wmagent.events.values import Value
 
-TYPICAL = 0.8  # temperature of the courses of which the medoid is taken; chosen on validation cases
+TEMPERATURES = (0.5, 0.65, 0.8, 1.0)  # of the courses of which the medoid is taken
+TRIED = 200  # validation prefixes by which one is chosen
 MOMENTS = 20  # at which courses are imagined, with what has been revealed by then
 IMAGINED, DRAWS = 600, 40  # prefixes whose outcome is imagined, and futures of each
 
@@ -89,6 +90,7 @@ def many_steps(trial: Trial) -> dict[str, Any]:
     """Return how like the true suffixes imagined courses are, and how well the h-th next event is told."""
     log, split, model, history = trial.log, trial.split, trial.model, trial.history
     first = {row: place for place, row in enumerate(split.asked.rows.tolist())}
+    temperature = _temperature(trial)
 
     def ours(rows: NDArray[np.int64], draws: int, horizon: int, seed: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
         events = np.full((len(rows), draws, horizon), -1)
@@ -98,7 +100,7 @@ def many_steps(trial: Trial) -> dict[str, Any]:
             said = trial.followed.events[[first[row] for row in rows[some].tolist()]]
             ahead = partial(rollouts, model, history, rows[some], draws, horizon, first=said)
             remembered = follower.remembered()
-            events[some] = ahead(seed=seed, temperature=TYPICAL, remembered=remembered).events
+            events[some] = ahead(seed=seed, temperature=temperature, remembered=remembered).events
             told[some] = ahead(seed=seed + 1, remembered=remembered).told
 
         by_time = np.argsort(history.hours[rows], kind="stable")
@@ -113,7 +115,25 @@ def many_steps(trial: Trial) -> dict[str, Any]:
     found = courses(split, log, rollers, trial.seed)
     told = {name: (round(row["similarity"], 3), row["nll"]) for name, row in found["rollers"].items()}
     trial.say(f"courses: {told}")
-    return found | {"temperature": TYPICAL}
+    return found | {"temperature": temperature}
+
+
+def _temperature(trial: Trial) -> float:
+    """Return under which temperature the medoids of imagined courses are most like what followed in validation cases,
+    which the model has learned from."""
+    log, split = trial.log, trial.split
+    known = rows_of(log.starts, split.validation)
+    rows = np.sort(np.random.default_rng(trial.seed).permutation(known)[:TRIED])
+    true = suffixes(log, rows, cases_of(log.starts)[rows])
+    like = []
+    for temperature in TEMPERATURES:
+        imagine = partial(rollouts, trial.model, trial.history, rows, COMPARED, horizon_of(split, log), trial.seed)
+        codes = imagine(temperature=temperature).events
+        over = (codes < 0) | (codes == trial.model.vocabulary.end)
+        said = np.where(over, -1, trial.columns[codes])
+        like.append(float(similarities(said[np.arange(len(said)), medoids(said)], true).mean()))
+    trial.say(f"similarity of validation courses by temperature: {dict(zip(TEMPERATURES, like, strict=True))}")
+    return TEMPERATURES[int(np.argmax(like))]
 
 
 def _by_last_activity(trial: Trial, rows: NDArray[np.int64]) -> NDArray[np.float64]:

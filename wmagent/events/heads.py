@@ -13,31 +13,41 @@ from wmagent.domain.event_log import cases_of
 from wmagent.errors import InputError, unknown
 from wmagent.events.histories import Histories
 from wmagent.events.process_model import ProcessModel
-from wmagent.events.trees import SLOW, boosted
+from wmagent.events.trees import boosted
+
+# many small trees that each see little: what is rare by then may be frequent later
+SMALL = {"objective": "binary", "learning_rate": 0.05, "num_leaves": 7, "feature_fraction": 0.2}
 
 
 class OutcomeHead:
-    """P(an activity happens before the case is over), for prefixes in which it has not happened yet. A name with * or ?
-    stands for all that it matches: any of them."""
+    """P(an activity happens before the case is over), for prefixes in which it has not happened yet: what boosted trees
+    say who read the prefix, and such who read its latent too. A name with * or ? stands for all that it matches: any of
+    them."""
 
     def __init__(self, model: ProcessModel, activity: str) -> None:
         self.model, self.codes = model, matching(model.vocabulary.activities, activity)
-        self._booster: Any = None
+        self._boosters: tuple[Any, ...] = ()
 
     def fit(
-        self, history: Histories, cases: NDArray[np.int64], over: NDArray[np.bool_], rounds: int = 150
+        self, history: Histories, cases: NDArray[np.int64], over: NDArray[np.bool_], rounds: int = 300
     ) -> OutcomeHead:
         """Learn from the undecided prefixes of cases that are over (or in which it has happened)."""
         rows, hit = undecided(history, cases, self.codes, over)
         if len(np.unique(hit)) < 2:
             raise InputError("the outcome happened in none or all of the cases; there is nothing to tell apart")
-        read = np.concatenate(self.model.told(history, rows), 1)
-        self._booster = boosted(read, hit, SLOW | {"objective": "binary"}, rounds, self.model.seed)
+        settings = SMALL | {"min_data_in_leaf": int(np.clip(len(rows) // 50, 5, 100))}
+        readings = self._readings(history, rows)
+        self._boosters = tuple(boosted(read, hit, settings, rounds, self.model.seed) for read in readings)
         return self
 
     def predict(self, history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return P(outcome) (n,) after each row."""
-        return np.asarray(self._booster.predict(np.concatenate(self.model.told(history, rows), 1)))
+        readings = zip(self._boosters, self._readings(history, rows), strict=True)
+        return np.mean([booster.predict(read) for booster, read in readings], 0)
+
+    def _readings(self, history: Histories, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], ...]:
+        told, latents = self.model.told(history, rows)
+        return told, np.concatenate([told, latents], 1)
 
 
 def matching(activities: Sequence[str], name: str) -> tuple[int, ...]:

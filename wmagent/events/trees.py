@@ -15,7 +15,6 @@ from wmagent.events.histories import Histories
 
 LAST = 4  # activities that are told apart by their place
 FLOOR = 1e-5
-SLOW = {"learning_rate": 0.05, "min_data_in_leaf": 40, "feature_fraction": 0.6}  # of heads with few rounds
 
 
 def table(history: Histories, rows: NDArray[np.int64], activities: int) -> NDArray[np.float32]:

@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     routed.add_argument("--reach", metavar="ACTIVITY", help="also how often this follows")
     routed.add_argument("--column", nargs="+", default=[], metavar="ROLE=NAME", help="columns of all three logs")
     routed.add_argument("--without", nargs="+", default=[], metavar="ATTRIBUTE", help="hide these from the model")
-    routed.set_defaults(run=_routing, name="event-routing")
+    routed.set_defaults(run=_routing)
     suite = kinds.add_parser("suite", parents=[shared], help="models x controls x planners x seeds")
     _world_options(suite)
     suite.add_argument("--planners", nargs="+", default=["best-first", "greedy", "random-shooting"])

@@ -196,7 +196,7 @@ def test_the_evaluation_compares_with_logs_in_which_everybody_was_routed(
     words = ["--after", "assess", "--do", "by expert", "--instead", "by clerk", "--reach", "pay", "--preset", "tiny"]
     words += ["--seeds", "0", "-o", str(tmp_path)]
     assert main([*given, str(tmp_path / "instead.csv"), *words]) == 0, capsys.readouterr().err
-    told = json.loads((tmp_path / "event-routing.json").read_text())
+    told = json.loads((tmp_path / "routing.json").read_text())
     assert str(tmp_path) not in told["command"]
     assert told["truth"]["hours"]["difference"]["value"] == pytest.approx(10, abs=1)
     row = told["per_seed"][0]["hours: difference"]
@@ -204,6 +204,6 @@ def test_the_evaluation_compares_with_logs_in_which_everybody_was_routed(
     low, high = row["doubly_robust_interval"]
     assert row["doubly_robust_within"] == float(low <= row["truth"] <= high)
     assert abs(row["doubly_robust_error"]) < abs(row["naive_error"])
-    assert "hours: difference" in (tmp_path / "event-routing.md").read_text()
+    assert "hours: difference" in (tmp_path / "routing.md").read_text()
     assert main([*given, str(tmp_path / "log.csv"), *words]) == 2
     assert "simulated with all of them routed there" in capsys.readouterr().err

@@ -176,9 +176,10 @@ def test_any_state_is_read_or_refused(given_text: str) -> None:
     [
         ('{"a": ' + "9" * 6_000 + "}", "too many digits"),
         ("x" * 6_000, "no such file"),
+        ("x" * 300, "no such file"),
         ('{"' + "k" * 100_000 + '": null}', "is null"),
     ],
-    ids=["digits", "path", "key"],
+    ids=["digits", "path", "name", "key"],
 )
 def test_absurdly_long_states_get_short_messages(state: str, said: str) -> None:
     with pytest.raises(InputError, match=said) as caught:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from wmagent.domain.types import Facts
 from wmagent.errors import InputError, shortened
 from wmagent.worlds.strict_json import parse_json
 
-_LONGEST_PATH = 1_000  # characters; longer ones name no file
 _HOW = 'give a JSON object such as \'{"status": "draft"}\', a file that holds one, or - for stdin'
 
 
@@ -40,7 +40,7 @@ def _text_of(given: str) -> tuple[str | bytes, str]:
         if sys.stdin is None:
             raise InputError(f"--state -: stdin is closed; {_HOW}")
         return sys.stdin.buffer.read(), "stdin"
-    if len(given) > _LONGEST_PATH or not Path(given).is_file():
+    if not os.path.isfile(given):  # a Path would raise for names that are too long
         raise InputError(f"--state {shortened(given)}: no such file, and no JSON object either; {_HOW}")
     return Path(given).read_bytes(), given
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -157,7 +158,7 @@ def _compared(given: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for one in given:
         inline = one.strip().startswith("{")
-        if not inline and not Path(one).is_file():
+        if not inline and not os.path.isfile(one):  # a Path would raise for names that are too long
             raise InputError(f"--compare {shortened(one)}: no such file, and no JSON object either")
         value = parse_json(one if inline else Path(one).read_bytes(), "--compare" if inline else one)
         if not isinstance(value, dict) or not value or not all(isinstance(change, dict) for change in value.values()):

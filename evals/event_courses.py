@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wmagent.domain.event_log import EventLog
-from wmagent.evals.event_metrics import likelihood, medoids, over_cases, similarities
+from wmagent.evals.event_metrics import likelihood, medoid_similarities, over_cases
 from wmagent.evals.event_split import Split
 
 PREFIXES, DRAWS, COMPARED = 600, 30, 10
@@ -109,7 +109,7 @@ def _scores(
     seed: int,
 ) -> dict[str, Any]:
     said = np.where(codes[:, :COMPARED] == end, -1, codes[:, :COMPARED])
-    like = similarities(said[np.arange(len(said)), medoids(said)], true)
+    like = medoid_similarities(said, true)
     left = (true >= 0).sum(1)
     closed = np.concatenate([np.where(true < 0, end, true), np.full((len(true), max(STEPS)), end)], 1)
     found: dict[str, Any] = {

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wmagent.domain.event_log import cases_of, rows_of
 from wmagent.evals.event_baselines import ngram_rollouts
 from wmagent.evals.event_courses import COMPARED, courses, horizon_of, suffixes
-from wmagent.evals.event_metrics import medoids, over_cases, similarities
+from wmagent.evals.event_metrics import medoid_similarities, over_cases
 from wmagent.evals.event_split import remaining_days
 from wmagent.evals.event_trial import OURS, Trial
 from wmagent.evals.metrics import auroc, brier, ece
@@ -34,7 +34,8 @@ def remaining(trial: Trial) -> dict[str, Any]:
     known = split.over[split.asked.cases]
     rows, cases = split.asked.rows[known], split.asked.cases[known]
     days = remaining_days(log, rows)
-    model, experts = trial.model, trial.model.remaining_hours(history, rows)
+    model = trial.model
+    experts = model.remaining_hours(history, rows, model.latents(history, rows))
     said = {
         OURS: follow_hours(experts, history, rows, model.patience_hours, model.remaining.typical) / 24,
         "wmagent, frozen": experts.mean(0) / 24,
@@ -130,8 +131,7 @@ def _temperature(trial: Trial) -> float:
         imagine = partial(rollouts, trial.model, trial.history, rows, COMPARED, horizon_of(split, log), trial.seed)
         codes = imagine(temperature=temperature).events
         over = (codes < 0) | (codes == trial.model.vocabulary.end)
-        said = np.where(over, -1, trial.columns[codes])
-        like.append(float(similarities(said[np.arange(len(said)), medoids(said)], true).mean()))
+        like.append(float(medoid_similarities(np.where(over, -1, trial.columns[codes]), true).mean()))
     trial.say(f"similarity of validation courses by temperature: {dict(zip(TEMPERATURES, like, strict=True))}")
     return TEMPERATURES[int(np.argmax(like))]
 

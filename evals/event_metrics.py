@@ -74,3 +74,8 @@ def medoids(courses: NDArray[np.int64]) -> NDArray[np.int64]:
         likeness[:, a] += like
         likeness[:, b] += like
     return likeness.argmax(1)
+
+
+def medoid_similarities(courses: NDArray[np.int64], true: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return how like the true sequences (n, t) the medoids of n sets of courses (n, draws, s) are (n,)."""
+    return similarities(courses[np.arange(len(courses)), medoids(courses)], true)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +12,19 @@ from wmagent.causal.estimates import Estimate
 from wmagent.causal.shares import wilson
 
 LEVEL = 1.959964  # standard errors to either side of a 95 % interval
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """A number with its 95 % interval."""
+
+    value: float
+    interval: tuple[float, float]
+
+
+def normal(value: float, error: float) -> Bounded:
+    """Return a number with the 95 % interval of a normal one that has this standard error."""
+    return Bounded(value, (value - LEVEL * error, value + LEVEL * error))
 
 
 def difference(before: Estimate, after: Estimate) -> tuple[float, tuple[float, float]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wmagent.causal.differences import LEVEL, difference
+from wmagent.causal.differences import LEVEL, Bounded, difference, normal
 from wmagent.causal.estimates import (
     CLIP,
     Decisions,
@@ -26,14 +26,6 @@ from wmagent.causal.estimates import (
 from wmagent.causal.shares import wilson
 
 PER_DEVIATION = 0.91  # log of the risk ratio that a difference of one standard deviation is taken for
-
-
-@dataclass(frozen=True)
-class Bounded:
-    """A number with its 95 % interval."""
-
-    value: float
-    interval: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -96,11 +88,7 @@ def _means(do: Mean, instead: Mean, group: NDArray[np.int64]) -> Contrast:
     moved, weight = do.influence - instead.influence, do.weight + instead.weight
     both = standard_error(moved, weight, group)
     return Contrast(
-        _normal(do.value, standard_error(do.influence, do.weight, group)),
-        _normal(instead.value, standard_error(instead.influence, instead.weight, group)),
-        _normal(do.value - instead.value, both),
+        normal(do.value, standard_error(do.influence, do.weight, group)),
+        normal(instead.value, standard_error(instead.influence, instead.weight, group)),
+        normal(do.value - instead.value, both),
     )
-
-
-def _normal(value: float, error: float) -> Bounded:
-    return Bounded(value, (value - LEVEL * error, value + LEVEL * error))

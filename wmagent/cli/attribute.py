@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from wmagent.causal.differences import Bounded
     from wmagent.domain.event_log import EventLog
-    from wmagent.events.attributes import AttributeEffect, AttributeScan, Difference
+    from wmagent.events.attributes import AttributeEffect, AttributeScan
 
 SURE = 0.05  # corrected p-values up to this are no chance
 CAUTION = (
@@ -162,7 +163,7 @@ def _chance(p: float) -> str:
     return f"{p:.4f}" if p >= 1e-4 else "< 0.0001"
 
 
-def _points(told: Difference) -> str:
+def _points(told: Bounded) -> str:
     low, high = told.interval
     return f"{100 * told.value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 

@@ -10,7 +10,7 @@ from wmagent.cli.tables import add_row, small, table_of
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from wmagent.causal.effects import Bounded
+    from wmagent.causal.differences import Bounded
     from wmagent.events.anomalies import Checked
     from wmagent.events.forecasts import CaseForecast
     from wmagent.events.plans import CasePlan, Option

@@ -124,7 +124,6 @@ def judgements(
     over = np.flatnonzero(lasts & (closed <= history.hours.max(initial=0)))
     moments = np.concatenate([history.hours[rows], closed[over]])
     kinds = np.repeat([1, 0], [len(rows), len(over)])  # cases are over before what comes at that moment
-    first = np.repeat(history.starts[:-1], np.diff(history.starts))
     for moment in np.lexsort((kinds, moments)).tolist():
         if moment >= len(rows):
             place = int(over[moment - len(rows)])
@@ -136,5 +135,5 @@ def judgements(
             yield row, detector.begin(code)
         else:
             yield row, detector.judge(waiting.pop(row - 1), code, chances[moment])
-        past = history.activity[first[row] : row + 1].tolist()
+        past = history.activity[history.first[row] : row + 1].tolist()
         waiting[row] = detector.expect(past, latents[moment], experts[:, moment])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wmagent.causal.differences import LEVEL, difference, holm, two_sided
+from wmagent.causal.differences import LEVEL, Bounded, difference, holm, normal, two_sided
 from wmagent.causal.estimates import Decisions, Estimate, doubly_robust, inverse_propensity, naive, weighted_share
 from wmagent.causal.sensitivity import e_value, e_value_limit
 from wmagent.domain.event_log import Categories, EventLog
@@ -24,14 +24,6 @@ LEAST = 20  # cases with a value, and cases with and without an outcome, below w
 DRAWS = 200  # of the bootstrap over cases
 SPAN = (0.25, 0.75)  # quantiles of a number that are compared where no values are given
 READING = "predicted association"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """P(outcome) with the second value minus that with the first, and its 95 % interval."""
-
-    value: float
-    interval: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -57,12 +49,12 @@ class AttributeEffect:
     left_out: int
     changing: int
     predicted: tuple[float, float]
-    difference: Difference
+    difference: Bounded
     p_value: float
     adjusted_p_value: float
-    naive: Difference
-    inverse_propensity: Difference | None
-    doubly_robust: Difference | None
+    naive: Bounded
+    inverse_propensity: Bounded | None
+    doubly_robust: Bounded | None
     overlap: float | None
     e_value: float
     e_value_limit: float
@@ -209,7 +201,7 @@ class _Question:
             starts.left_out,
             starts.changes(self.attribute),
             (before, after),
-            Difference(after - before, (after - before - LEVEL * error, after - before + LEVEL * error)),
+            normal(after - before, error),
             p_value,
             p_value,
             **self._beside(told, starts.happened[:, code].astype(np.float64)),
@@ -293,8 +285,8 @@ def _having(column: Any, attribute: str, values: tuple[Value, Value]) -> tuple[N
     return before, after
 
 
-def _difference(arms: list[Estimate]) -> Difference:
-    return Difference(*difference(*arms))
+def _difference(arms: list[Estimate]) -> Bounded:
+    return Bounded(*difference(*arms))
 
 
 def _ratio(before: Floats | float, after: Floats | float) -> Floats:

@@ -96,8 +96,8 @@ def follow(
     experts, latents = model.experts(history, rows), model.latents(history, rows)
     wanted = targets(history, np.ones(len(history), bool), model.vocabulary.end)
     known_at = history.hours[rows] + np.where(np.isnan(wanted.gap[rows]), model.patience_hours, wanted.gap[rows])
-    follower, first = Follower(model, coverage), np.repeat(history.starts[:-1], np.diff(history.starts))
-    begins = np.maximum(first[rows], rows + 1 - max(ORDERS))  # no memory looks further back
+    follower = Follower(model, coverage)
+    begins = np.maximum(history.first[rows], rows + 1 - max(ORDERS))  # no memory looks further back
     pasts = [history.activity[begin : row + 1].tolist() for begin, row in zip(begins, rows, strict=True)]
     told: list[NDArray[np.float64]] = [np.empty(0)] * len(rows)
     place_of = {row: place for place, row in enumerate(asked.tolist())}

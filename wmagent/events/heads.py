@@ -13,7 +13,7 @@ from wmagent.domain.event_log import cases_of
 from wmagent.errors import InputError, unknown
 from wmagent.events.histories import Histories
 from wmagent.events.process_model import ProcessModel
-from wmagent.events.trees import boosted
+from wmagent.events.trees import boosted, readings
 
 # many small trees that each see little: what is rare by then may be frequent later
 SMALL = {"objective": "binary", "learning_rate": 0.05, "num_leaves": 7, "feature_fraction": 0.2}
@@ -36,18 +36,14 @@ class OutcomeHead:
         if len(np.unique(hit)) < 2:
             raise InputError("the outcome happened in none or all of the cases; there is nothing to tell apart")
         settings = SMALL | {"min_data_in_leaf": int(np.clip(len(rows) // 50, 5, 100))}
-        readings = self._readings(history, rows)
-        self._boosters = tuple(boosted(read, hit, settings, rounds, self.model.seed) for read in readings)
+        read = readings(*self.model.told(history, rows))
+        self._boosters = tuple(boosted(one, hit, settings, rounds, self.model.seed) for one in read)
         return self
 
     def predict(self, history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return P(outcome) (n,) after each row."""
-        readings = zip(self._boosters, self._readings(history, rows), strict=True)
-        return np.mean([booster.predict(read) for booster, read in readings], 0)
-
-    def _readings(self, history: Histories, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], ...]:
-        told, latents = self.model.told(history, rows)
-        return told, np.concatenate([told, latents], 1)
+        read = zip(self._boosters, readings(*self.model.told(history, rows)), strict=True)
+        return np.mean([booster.predict(one) for booster, one in read], 0)
 
 
 def matching(activities: Sequence[str], name: str) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +87,11 @@ class Histories:
     def __len__(self) -> int:
         """Return the number of cases."""
         return len(self.starts) - 1
+
+    @cached_property
+    def first(self) -> NDArray[np.int64]:
+        """Return for each row (events,) the first row of its case."""
+        return np.repeat(self.starts[:-1], np.diff(self.starts))
 
 
 def histories(log: EventLog, vocabulary: Vocabulary) -> Histories:

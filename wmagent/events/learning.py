@@ -190,23 +190,16 @@ def _latent(
     generator: torch.Generator,
 ) -> Tensor:
     """Return the losses of latents predicted ahead, of what heads say of them, and of the regulariser."""
-    told = torch.from_numpy(part.rows >= 0)
     wanted = next_codes(teaching.targets.next, part.rows)
     gap = binned_hours(teaching.targets.gap, teaching.gaps, part.rows)
     loss = latent.new_zeros(())
-    flat = latent[told]
+    flat = latent[torch.from_numpy(part.rows >= 0)]
     if settings.sigreg and len(flat) > 8:
         some = flat[torch.from_numpy(rng.permutation(len(flat))[:MOST_ROWS])]
         loss = loss + settings.sigreg * sigreg(some, 256, generator=generator)
-    case, place = torch.nonzero(told[:, 1:], as_tuple=True)
-    if not settings.rollout or not len(case):
+    if not settings.rollout:
         return loss
-    chosen = torch.from_numpy(rng.permutation(len(case))[:MOST_ROWS])
-    case, place = case[chosen], place[chosen]
-    ahead = latent[case, place]
-    for _ in range(settings.rollout):
-        ahead = network.imagine(ahead, wanted[case, place], gap[case, place].clamp(min=0))
-        place = place + 1
+    for case, place, ahead in imagined_ahead(network, part, latent, wanted, gap, settings.rollout, MOST_ROWS, rng):
         target = latent[case, place].detach()
         following = wanted[case, place]
         loss = loss + settings.latent / settings.rollout * F.mse_loss(ahead, target)
@@ -214,11 +207,37 @@ def _latent(
             loss = loss + settings.latent / settings.rollout * F.cross_entropy(
                 network.events(ahead), following, ignore_index=NOTHING
             )
+    return loss
+
+
+def imagined_ahead(
+    network: HistoryNetwork,
+    part: Batch,
+    latent: Tensor,
+    codes: Tensor,
+    gap: Tensor,
+    steps: int,
+    most: int,
+    rng: np.random.Generator,
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield after each of `steps` events that came where some prefixes are then (cases and places in the batch, each
+    (n,)), and the latents (n, d) that are imagined there. `latent` (b, t, d) is what is encoded, `codes` and `gap` (b,
+    t) are the next events and their bins; at most `most` prefixes are begun with, fewer go on that far."""
+    told = torch.from_numpy(part.rows >= 0)
+    case, place = torch.nonzero(told[:, 1:], as_tuple=True)
+    if not len(case):
+        return
+    chosen = torch.from_numpy(rng.permutation(len(case))[:most])
+    case, place = case[chosen], place[chosen]
+    ahead = latent[case, place]
+    for _ in range(steps):
+        ahead = network.imagine(ahead, codes[case, place], gap[case, place].clamp(min=0))
+        place = place + 1
+        yield case, place, ahead
         on = (place + 1 < told.shape[1]) & told[case, (place + 1).clamp(max=told.shape[1] - 1)]
         if not on.any():
-            break
+            return
         case, place, ahead = case[on], place[on], ahead[on]
-    return loss
 
 
 def next_codes(values: NDArray[np.int64], rows: NDArray[np.int64]) -> Tensor:

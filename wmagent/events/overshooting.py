@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from wmagent.events.histories import Histories
-from wmagent.events.learning import AVERAGED, Batch, Teaching, batches, binned_hours, next_codes
+from wmagent.events.learning import AVERAGED, Batch, Teaching, batches, binned_hours, imagined_ahead, next_codes
 from wmagent.events.network import HistoryNetwork
 from wmagent.events.settings import EventSettings
 from wmagent.events.targets import NOTHING, Bins
@@ -35,7 +35,7 @@ def overshoot(
 
     The losses are those of the latents, and of what the heads tell of the events that follow and of their gaps.
     """
-    rng, generated = np.random.default_rng(seed), 0
+    rng, done = np.random.default_rng(seed), 0
     parts = [network.outcome, network.predictor, network.settle, network.gap]
     taught = [weight for part in parts for weight in part.parameters()]
     optimizer = torch.optim.AdamW(taught, lr=settings.lr, weight_decay=settings.weight_decay)
@@ -44,11 +44,11 @@ def overshoot(
         weight.requires_grad_(True)
     network.eval()
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED))
-    while generated < updates:
+    while done < updates:
         for part in batches(teaching.history, cases, settings.tokens, settings.longest, rng):
             for group in optimizer.param_groups:
-                group["lr"] = settings.lr * (0.05 + 0.475 * (1 + math.cos(math.pi * generated / updates)))
-            generated += 1
+                group["lr"] = settings.lr * (0.05 + 0.475 * (1 + math.cos(math.pi * done / updates)))
+            done += 1
             loss = _loss(network, teaching, part, rng)
             if loss is None:
                 continue
@@ -57,7 +57,7 @@ def overshoot(
             torch.nn.utils.clip_grad_norm_(taught, 1.0)
             optimizer.step()
             average.update_parameters(network)
-            if generated >= updates:
+            if done >= updates:
                 break
     network.load_state_dict(average.module.state_dict())
     network.requires_grad_(True)
@@ -73,7 +73,7 @@ def open_loop(
 ) -> Tensor:
     """Return latents (n, d) after each row as imagined from `steps` events before (fewer at the beginning of a case),
     given which events came since and when. `latents` (events, d) are the encoder's."""
-    back = np.minimum(steps, rows - np.repeat(history.starts[:-1], np.diff(history.starts))[rows])
+    back = np.minimum(steps, rows - history.first[rows])
     found = torch.from_numpy(latents[rows - back])
     with torch.inference_mode():
         for left in range(steps, 0, -1):
@@ -90,20 +90,9 @@ def _loss(network: HistoryNetwork, teaching: Teaching, part: Batch, rng: np.rand
     """Return the mean loss of the steps ahead of some prefixes; None where no case has two events."""
     with torch.no_grad():
         latent = network.encode(part.read)
-    told = torch.from_numpy(part.rows >= 0)
-    codes, gap = (
-        next_codes(teaching.targets.next, part.rows),
-        binned_hours(teaching.targets.gap, teaching.gaps, part.rows),
-    )
-    case, place = torch.nonzero(told[:, 1:], as_tuple=True)
-    if not len(case):
-        return None
-    chosen = torch.from_numpy(rng.permutation(len(case))[:MOST_ROWS])
-    case, place = case[chosen], place[chosen]
-    ahead, losses = latent[case, place], []
-    for _ in range(STEPS):
-        ahead = network.imagine(ahead, codes[case, place], gap[case, place].clamp(min=0))
-        place = place + 1
+    codes = next_codes(teaching.targets.next, part.rows)
+    gap, losses = binned_hours(teaching.targets.gap, teaching.gaps, part.rows), []
+    for case, place, ahead in imagined_ahead(network, part, latent, codes, gap, STEPS, MOST_ROWS, rng):
         losses.append(LATENTS * F.mse_loss(ahead, latent[case, place]))
         follows, after = codes[case, place], gap[case, place]
         if (follows >= 0).any():
@@ -111,8 +100,4 @@ def _loss(network: HistoryNetwork, teaching: Teaching, part: Batch, rng: np.rand
         timed = (follows >= 0) & (after >= 0)
         if timed.any():
             losses.append(GAPS * F.cross_entropy(network.gaps(ahead[timed], follows[timed]), after[timed]))
-        on = (place + 1 < told.shape[1]) & told[case, (place + 1).clamp(max=told.shape[1] - 1)]
-        if not on.any():
-            break
-        case, place, ahead = case[on], place[on], ahead[on]
-    return torch.stack(losses).sum() / STEPS
+    return torch.stack(losses).sum() / STEPS if losses else None

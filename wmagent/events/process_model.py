@@ -182,12 +182,13 @@ class ProcessModel:
         d)."""
         return table(history, rows, len(self.vocabulary.activities)), self.latents(history, rows)
 
-    def remaining_hours(self, history: Histories, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return what each expert says of the hours from each row until the end: their .1, .5 and .9 quantiles
-        (experts, n, 3). Without trees the network is the only one."""
-        told, latents = self.told(history, rows)
+    def remaining_hours(
+        self, history: Histories, rows: NDArray[np.int64], latents: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Return what each expert says of the hours from each row, of which the latents (n, d) are given, until the
+        end: their .1, .5 and .9 quantiles (experts, n, 3). Without trees the network is the only one."""
         if self.hours is not None:
-            return self.hours.predict(told, latents)
+            return self.hours.predict(table(history, rows, len(self.vocabulary.activities)), latents)
         with torch.inference_mode():
             probs = self.network.remaining(torch.from_numpy(latents)).softmax(-1).numpy()
         return self.remaining.quantiles(probs, np.array(LEVELS))[None]
@@ -273,7 +274,7 @@ def _imagined_weights(
 ) -> NDArray[np.float64]:
     """Return the weights of the network and of memories of `known` courses under which the events after held-out `rows`
     were likeliest, the network seeing nothing of the last AHEAD events but what it imagines of them."""
-    first = np.repeat(history.starts[:-1], np.diff(history.starts))
+    first = history.first
     rows = rows[rows - first[rows] >= AHEAD][:MOST_IMAGINED]
     ahead = open_loop(network, gaps, history, latents, rows, AHEAD)
     told = [_next(network, ahead)[np.arange(len(rows)), wanted[rows]]]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wmagent.events.trees import boosted
+from wmagent.events.trees import boosted, readings
 
 LEVELS = (0.1, 0.5, 0.9)  # a median and its 80 % interval
 SETTINGS = {"objective": "quantile", "learning_rate": 0.05, "min_data_in_leaf": 40, "feature_fraction": 0.6}
@@ -28,7 +28,7 @@ class RemainingTrees:
     ) -> RemainingTrees:
         """Learn from prefixes: what trees are told of them (n, features), latents (n, d), hours (n,)."""
         texts = []
-        for read in _readings(told, latents):
+        for read in readings(told, latents):
             kinds = [SETTINGS | {"alpha": level} for level in LEVELS]
             found = [boosted(read, np.log1p(hours), kind, rounds, seed).model_to_string() for kind in kinds]
             texts.append(tuple(found))
@@ -36,8 +36,8 @@ class RemainingTrees:
 
     def predict(self, told: NDArray[np.float32], latents: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return what both readers say: ascending quantiles of the hours that remain (2, n, 3)."""
-        readings = zip(_readings(told, latents), self._boosters, strict=True)
-        said = [[booster.predict(read) for booster in boosters] for read, boosters in readings]
+        both = zip(readings(told, latents), self._boosters, strict=True)
+        said = [[booster.predict(read) for booster in boosters] for read, boosters in both]
         return np.sort(np.expm1(np.maximum(np.array(said).transpose(0, 2, 1), 0)), 2)
 
     @cached_property
@@ -45,7 +45,3 @@ class RemainingTrees:
         import lightgbm
 
         return [[lightgbm.Booster(model_str=text) for text in reader] for reader in self.texts]
-
-
-def _readings(told: NDArray[np.float32], latents: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
-    return told, np.concatenate([told, latents], 1)

@@ -46,8 +46,7 @@ class Imagination:
         self.end = model.vocabulary.end
         self.rng = np.random.default_rng(seed)
         self.latents = torch.from_numpy(model.latents(history, rows)).repeat_interleave(draws, 0)
-        first = np.repeat(history.starts[:-1], np.diff(history.starts))[rows]
-        begins = np.maximum(first, rows + 1 - max(ORDERS))
+        begins = np.maximum(history.first[rows], rows + 1 - max(ORDERS))
         pasts = [tuple(history.activity[b : row + 1].tolist()) for b, row in zip(begins, rows, strict=True)]
         self.pasts = [past for past in pasts for _ in range(draws)]
         self.over = np.zeros(self.n * draws, bool)

@@ -20,7 +20,7 @@ FLOOR = 1e-5
 def table(history: Histories, rows: NDArray[np.int64], activities: int) -> NDArray[np.float32]:
     """Return what trees read of the prefixes that end with `rows`: (n, features); the first LAST + 2 are codes, 0 where
     there was no event yet."""
-    first = np.repeat(history.starts[:-1], np.diff(history.starts))[rows]
+    first = history.first[rows]
     last = [np.where(rows - back >= first, history.activity[np.maximum(rows - back, 0)] + 1, 0) for back in range(LAST)]
     who = [history.resource[rows] + 1, np.where(rows > first, history.resource[rows - 1] + 1, 0)]
     before = np.where(rows > first, history.gap[rows - 1], 0.0)
@@ -36,6 +36,12 @@ def _counts(history: Histories, activities: int) -> NDArray[np.float32]:
     total = np.cumsum(one, 0)
     before = np.vstack([np.zeros((1, activities + 2), np.float32), total])[history.starts[:-1]]
     return total - np.repeat(before, np.diff(history.starts), axis=0)
+
+
+def readings(told: NDArray[np.float32], latents: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+    """Return what the two readers of a head read of prefixes: what trees are told (n, features), and with it the
+    latents (n, d)."""
+    return told, np.concatenate([told, latents], 1)
 
 
 def boosted(

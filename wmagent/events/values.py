@@ -42,8 +42,7 @@ class Value:
         imagined from the event before, so that imagined futures are valued by what they stand for."""
         chosen = np.random.default_rng(seed).permutation(len(rows))[:MOST]
         rows, hit = rows[chosen], hit[chosen]
-        first = np.repeat(history.starts[:-1], np.diff(history.starts))
-        later = rows > first[rows]
+        later = rows > history.first[rows]
         known = model.latents(history, np.concatenate([rows, rows[later] - 1]))
         latents = np.concatenate([known[: len(rows)], one_step(model, history, known[len(rows) :], rows[later])])
         mean, std = latents.mean(0), latents.std(0) + 1e-6

@@ -19,12 +19,14 @@ from wmagent.events.histories import Histories
 from wmagent.events.network import HistoryNetwork, Read
 from wmagent.events.settings import EventSettings
 from wmagent.events.targets import NOTHING, Bins, Targets
+from wmagent.latent.freed import give_back
 from wmagent.model.regularizers import sigreg
 from wmagent.model.training import Progress, Report
 
 log = logging.getLogger(__name__)
 
 AVERAGED = 0.98  # decay per step of the weights' moving average
+GIVEN_BACK = 20  # batches between two times that freed memory is given back
 MOST_ROWS = 768  # per batch, for the losses of latents
 
 
@@ -50,7 +52,9 @@ def batches(
         groups[-1].append(place)
     if rng is not None:
         rng.shuffle(groups)
-    for group in groups:
+    for number, group in enumerate(groups):
+        if number % GIVEN_BACK == 0:
+            give_back()
         if group:
             yield batch(history, cases[group], int(lengths[group].max()))
 

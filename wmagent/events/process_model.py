@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,16 +98,19 @@ class ProcessModel:
         network = HistoryNetwork(len(vocabulary.activities), len(vocabulary.resources), vocabulary.width, settings)
         teaching = Teaching(history, wanted, gaps, rest)
         card: dict[str, object] = {"cases": len(log.cases), "events": len(log), "seed": seed}
-        card |= train(network, teaching, kept, held, settings, seed, progress)
-        overshoot(network, teaching, kept, settings, settings.overshoot, seed)
+        beside = ThreadPoolExecutor(1)  # trees grow on a second core: LightGBM lets go of Python's lock
         told = rows[wanted.next[rows] >= 0]
-        trees = _trees(history, told, wanted.next[told], vocabulary, settings, seed)
-        latents, events = latents_and_events(network, history, held, settings)
-        card["latents"] = collapse_meters(torch.from_numpy(latents[rows_of(log.starts, held[:METERED])]))
+        every = np.flatnonzero(wanted.next >= 0) if settings.refresh else told
         asked = rows_of(log.starts, held)
         asked = asked[wanted.next[asked] >= 0]
-        given = [events[asked], _imagined(network, gaps, history, latents, asked)]
-        given += [trees.predict(history, asked)] if trees else []
+        tried = beside.submit(_tried, history, told, wanted.next[told], asked, vocabulary, settings, seed)
+        grown = beside.submit(_trees, history, every, wanted.next[every], vocabulary, settings, seed)
+        beside.shutdown(wait=False)
+        card |= train(network, teaching, kept, held, settings, seed, progress)
+        overshoot(network, teaching, kept, settings, settings.overshoot, seed)
+        latents, events = latents_and_events(network, history, held, settings)
+        card["latents"] = collapse_meters(torch.from_numpy(latents[rows_of(log.starts, held[:METERED])]))
+        given = [events[asked], _imagined(network, gaps, history, latents, asked), *tried.result()]
         weights = Mixture.fitted(np.stack(given)[:, np.arange(len(asked)), wanted.next[asked]]).weights
         spans = np.split(history.activity, log.starts[1:-1])
         imagined = _imagined_weights(
@@ -115,8 +119,6 @@ class ProcessModel:
         if settings.refresh:
             refresh(network, teaching, order, settings, seed)
             overshoot(network, teaching, order, settings, settings.overshoot // 2, seed + 1)
-            every = np.flatnonzero(wanted.next >= 0)
-            trees = _trees(history, every, wanted.next[every], vocabulary, settings, seed)
         timed = np.flatnonzero(~np.isnan(wanted.remaining))
         hours = None
         if settings.trees and len(timed):
@@ -132,7 +134,7 @@ class ProcessModel:
             network,
             gaps,
             rest,
-            trees,
+            grown.result(),
             hours,
             weights,
             imagined,
@@ -299,3 +301,17 @@ def _trees(
     if not settings.trees or len(np.unique(wanted)) < 2:
         return None
     return Trees.fit(history, rows, wanted, len(vocabulary.activities), settings.trees, seed)
+
+
+def _tried(
+    history: Histories,
+    rows: NDArray[np.int64],
+    wanted: NDArray[np.int64],
+    asked: NDArray[np.int64],
+    vocabulary: Vocabulary,
+    settings: EventSettings,
+    seed: int,
+) -> list[NDArray[np.float64]]:
+    """Return what trees that learn from `rows` tell of others, nothing where there are no trees."""
+    trees = _trees(history, rows, wanted, vocabulary, settings, seed)
+    return [trees.predict(history, asked)] if trees else []

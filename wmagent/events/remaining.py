@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -27,11 +28,13 @@ class RemainingTrees:
         told: NDArray[np.float32], latents: NDArray[np.float32], hours: NDArray[np.float64], rounds: int, seed: int
     ) -> RemainingTrees:
         """Learn from prefixes: what trees are told of them (n, features), latents (n, d), hours (n,)."""
-        texts = []
-        for read in readings(told, latents):
-            kinds = [SETTINGS | {"alpha": level} for level in LEVELS]
-            found = [boosted(read, np.log1p(hours), kind, rounds, seed).model_to_string() for kind in kinds]
-            texts.append(tuple(found))
+        wanted = np.log1p(hours)
+        with ThreadPoolExecutor(2) as both:
+            grown = [
+                [both.submit(boosted, read, wanted, SETTINGS | {"alpha": level}, rounds, seed) for level in LEVELS]
+                for read in readings(told, latents)
+            ]
+            texts = [tuple(booster.result().model_to_string() for booster in reader) for reader in grown]
         return RemainingTrees(tuple(texts))
 
     def predict(self, told: NDArray[np.float32], latents: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -55,7 +55,7 @@ def boosted(
         "lambda_l2": 1.0,
         "bagging_fraction": 0.7,
         "bagging_freq": 1,
-        "num_threads": 2,
+        "num_threads": 1,  # two threads of one booster wait for each other; two boosters do not
         "deterministic": True,
         "seed": seed,
         "verbosity": -1,  # it talks on stdout otherwise

@@ -16,6 +16,7 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported: see STYLE on spinning threads
 
 from wmagent.errors import WmagentError
+from wmagent.evals import surfaces
 from wmagent.evals.measure import RESULTS
 from wmagent.model.baselines import NAMES
 
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     scale = kinds.add_parser("log-scale", parents=[shared], help="millions of events: read in parts, scored")
     scale.add_argument("--events", type=int, default=10_000_000)
     scale.set_defaults(run=_log_scale)
+    surfaces.add(kinds, shared, _say)
     routed = kinds.add_parser("routing", parents=[shared], help="a routing change against logs simulated with it")
     routed.add_argument("log", type=Path, help="the event log that is learned from and asked")
     for option in ("--truth-do", "--truth-instead"):

@@ -48,10 +48,18 @@ FORBIDDEN = {
               "wmagent.planning", "wmagent.agent", "wmagent.worlds", "wmagent.adapters", "wmagent.evals", "wmagent.cli",
               "wmagent.report"},
     "language": {"langgraph", "wmagent.evals", "wmagent.cli", "wmagent.report"},
+    "service": {"torch.nn", "transformers", "langgraph", "fastapi", "mcp", "wmagent.adapters", "wmagent.language",
+                "wmagent.evals", "wmagent.cli", "wmagent.serve"},
+    "serve": {"torch", "transformers", "langgraph", "wmagent.latent", "wmagent.model", "wmagent.planning",
+              "wmagent.agent", "wmagent.events", "wmagent.worlds", "wmagent.adapters", "wmagent.language",
+              "wmagent.evals", "wmagent.cli"},
     "evals": {"wmagent.cli"},
     "report": {"torch", "transformers", "langgraph", "wmagent.latent", "wmagent.model", "wmagent.planning",
                "wmagent.agent", "wmagent.worlds", "wmagent.adapters", "wmagent.evals", "wmagent.cli"},
 }  # fmt: skip
+
+
+SURFACES = {"wmagent.service", "wmagent.serve"}  # only the command line, evaluations and integrations know them
 
 
 def python_files() -> list[Path]:
@@ -102,6 +110,17 @@ def test_parts_import_only_what_they_may() -> None:
         for module, line in runtime_imports(path)
         for banned in FORBIDDEN.get(part_of(path), ())
         if module == banned or module.startswith(banned + ".")
+    ]
+    assert wrong == []
+
+
+def test_surfaces_are_known_to_nobody_below_them() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {module}"
+        for path in python_files()
+        if part_of(path) not in ("service", "serve", "integrations", "cli", "evals", "tests")
+        for module, line in runtime_imports(path)
+        if any(module == surface or module.startswith(surface + ".") for surface in SURFACES)
     ]
     assert wrong == []
 

@@ -247,6 +247,12 @@ class Agent(Asking):
             note="",
         )
 
+    def grounded(self, state: Facts | Observation) -> Facts:
+        """Return the facts of a state in the model's words; OutOfDomain for unknown ones."""
+        facts, _ = self._read(state, True)
+        self.model.observe(facts)
+        return facts
+
     def _read(self, state: Facts | Observation, ground: bool) -> tuple[Facts, tuple[str, ...]]:
         """Return the facts of a state in the model's words, and how those were read that were said otherwise."""
         facts = facts_of(state)

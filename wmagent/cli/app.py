@@ -23,6 +23,7 @@ from wmagent.cli import (
     plan,
     play,
     routing,
+    serve,
     watch,
     what_if,
     world,
@@ -72,6 +73,8 @@ app.command("drift")(drift.drift)
 app.command("watch")(watch.watch)
 app.command("ownership")(ownership.ownership)
 app.command("describe")(describe.describe)
+app.command("serve")(serve.serve)
+app.command("schema")(serve.schema)
 app.add_typer(world.app, name="world")
 app.add_typer(lm.app, name="lm")
 evals.app.command("fairness")(fairness.fairness)

@@ -1,0 +1,32 @@
+"""The commands that evaluate surfaces: a server under load. Knows these evaluations by name and their options."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+Say = Callable[[str], None]
+
+
+def add(kinds: Any, shared: argparse.ArgumentParser, say: Say) -> None:
+    """Add the commands to those of `python -m wmagent.evals`."""
+    _serving(
+        kinds.add_parser("serving", parents=[shared], help="a served model under load: errors, times, memory"), say
+    )
+
+
+def _serving(parser: argparse.ArgumentParser, say: Say) -> None:
+    parser.add_argument("--world", default="contract-approval")
+    for option, default in {"transitions": 20_000, "clients": 32, "distinct": 200, "calls": 10_000}.items():
+        parser.add_argument(f"--{option}", type=int, default=default)
+    parser.add_argument("--seconds", type=float, default=60.0)
+
+    def run(options: argparse.Namespace) -> dict[str, Any]:
+        from wmagent.evals import serving
+
+        named = ("world", "transitions", "preset", "text", "clients", "seconds", "distinct", "calls")
+        load = serving.Load(**{name: getattr(options, name) for name in named})
+        return serving.run(load, options.seeds[0], options.models, say)
+
+    parser.set_defaults(run=run)

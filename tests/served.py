@@ -1,0 +1,43 @@
+"""Models to serve: a learned small world and a learned process, saved as folders, and questions about them."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+from tests.event_logs import loans
+from tests.test_agent_learned import TINY, log
+from wmagent.agent.doubles import REVIEW_START
+from wmagent.model.world_model import WorldModel
+from wmagent.service.opening import open_toolbox
+from wmagent.service.tools import Toolbox
+
+GOAL = "approved within 20 days without a hold"
+PLAN = {"goal": GOAL, "state": dict(REVIEW_START)}
+SKIPPED = {"state": dict(REVIEW_START), "until": GOAL, "skip": ["legal review"]}
+
+
+@cache
+def review_folder() -> Path:
+    """Return the folder of a model of the small review world, learned once per process."""
+    folder = Path(mkdtemp()) / "review.wm"
+    WorldModel.learn(log(700), config=TINY, text="learned", seed=0).save(folder)
+    return folder
+
+
+@cache
+def review_box() -> Toolbox:
+    """Return its tools."""
+    return open_toolbox(review_folder())
+
+
+@cache
+def loans_box() -> Toolbox:
+    """Return the tools of a process model, with the log it was learned from."""
+    from wmagent.events.process_model import ProcessModel
+    from wmagent.worlds.logs import read_log
+
+    folder, events = Path(mkdtemp()) / "loans.wm", read_log(loans()).log
+    ProcessModel.learn(events, seed=0, preset="tiny").save(folder)
+    return open_toolbox(folder, events)

@@ -1,0 +1,145 @@
+"""The HTTP surface on a real server: typed routes, streams, limits, refusals, metrics; nothing breaks it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from typer.testing import CliRunner
+
+from tests.served import GOAL, PLAN, SKIPPED, review_box, review_folder
+from wmagent.agent.doubles import REVIEW_START
+from wmagent.cli.app import app
+from wmagent.errors import InputError
+from wmagent.serve.guarding import MOST_BYTES, check_listening
+from wmagent.serve.http import http_app
+from wmagent.serve.running import token_of
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    """A client of a real server."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(http_app(review_box()), host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as found_client:
+        yield found_client
+    server.should_exit = True
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_routes_answer_as_tools_do(client: httpx.Client) -> None:
+    answer = client.post("/v1/plan", json=PLAN)
+    assert answer.status_code == 200
+    assert answer.json() == review_box().call("plan", PLAN).model_dump(mode="json")
+    more = client.post("/v1/explain", json={"id": answer.json()["id"], "about": "evidence"})
+    assert "recorded steps like it" in more.json()["text"]
+    assert "World model card" in client.get("/v1/documents/card").text
+    schema = client.get("/openapi.json").json()
+    assert schema["paths"]["/v1/what_if"]["post"]["operationId"] == "what_if"
+    assert schema["components"]["schemas"]["PlanQuestion"]["additionalProperties"] is False
+
+
+def test_planning_is_told_as_it_goes(client: httpx.Client) -> None:
+    with client.stream("POST", "/v1/plan/stream", json={**PLAN, "seed": 51}) as answer:
+        text = "".join(answer.iter_text())
+    events = [block.split("\r\n") for block in text.strip().split("\r\n\r\n")]
+    names = [lines[0] for lines in events if lines[0].startswith("event")]
+    assert names[0] == "event: progress"
+    assert names[-1] == "event: answer"
+    told = json.loads(events[-1][1].removeprefix("data: "))
+    assert told == review_box().call("plan", {**PLAN, "seed": 51}).model_dump(mode="json")
+    with client.stream("POST", "/v1/plan/stream", json={**PLAN, "goal": "painted green"}) as answer:
+        assert "event: error" in "".join(answer.iter_text())
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "message"),
+    [
+        ("/v1/plan", b"{", 400, "no JSON"),
+        ("/v1/plan", b"[]", 422, "body"),
+        ("/v1/plan", json.dumps({"goal": GOAL}).encode(), 422, "state"),
+        ("/v1/plan", json.dumps({**PLAN, "goal": "painted green"}).encode(), 422, "painted green"),
+        ("/v1/what_if", json.dumps({**SKIPPED, "seconds": 1e-6}).encode(), 504, "longer"),
+        ("/v1/plan", b" " * (MOST_BYTES + 1), 413, "bytes"),
+        ("/v1/nothing", b"{}", 404, "Not Found"),
+    ],
+)
+def test_what_cannot_be_answered_says_why(
+    client: httpx.Client, path: str, body: bytes, status: int, message: str
+) -> None:
+    answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == status
+    assert message in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_a_body_in_parts_is_limited_too(client: httpx.Client) -> None:
+    def parts() -> Iterator[bytes]:
+        for _ in range(30):
+            yield b" " * 100_000
+
+    answer = client.post("/v1/plan", content=parts(), headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 413, 422)
+
+
+def test_documents_stay_in_their_folder(client: httpx.Client) -> None:
+    for name in ("..%2fconfig.json", "%2fetc%2fpasswd", "config.json", "card%00"):
+        assert client.get(f"/v1/documents/{name}").status_code == 404
+
+
+def test_calls_are_counted(client: httpx.Client) -> None:
+    client.post("/v1/plan", json=PLAN)
+    text = client.get("/metrics").text
+    assert 'wmagent_calls_total{result="act",tool="plan"}' in text
+    assert "wmagent_call_seconds_bucket" in text
+    assert client.get("/health").json()["status"] == "ok"
+
+
+def test_a_client_that_goes_away_frees_the_tools(client: httpx.Client) -> None:
+    with pytest.raises(httpx.ReadTimeout):
+        client.post("/v1/plan", json={**PLAN, "seed": 61, "simulations": 50_000}, timeout=0.01)
+    assert client.post("/v1/plan", json={**PLAN, "seed": 62}).status_code == 200
+
+
+def test_listening_elsewhere_needs_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WMAGENT_TOKEN", raising=False)
+    check_listening("127.0.0.1", None)
+    check_listening("::1", None)
+    check_listening("0.0.0.0", "x" * 20)
+    for host in ("0.0.0.0", "192.168.1.5", "example.org", "::"):
+        with pytest.raises(InputError, match="token"):
+            check_listening(host, None)
+    with pytest.raises(InputError, match="at least 16"):
+        check_listening("127.0.0.1", "short")
+    done = CliRunner().invoke(app, ["serve", str(review_folder()), "--http", "--host", "0.0.0.0"])
+    assert done.exit_code == 2
+    assert "token" in done.stderr
+    file = tmp_path / "token"
+    file.write_text("  a-token-out-of-a-file\n")
+    assert token_of(file) == "a-token-out-of-a-file"
+    file.write_text("")
+    with pytest.raises(InputError, match="empty"):
+        token_of(file)
+
+
+def test_state_keys_of_any_shape_are_data(client: httpx.Client) -> None:
+    hostile = {**REVIEW_START, "<script>alert(1)</script>": "{{7*7}}"}
+    answer = client.post("/v1/plan", json={"goal": GOAL, "state": hostile})
+    assert answer.status_code == 200
+    assert answer.json()["decision"] == "abstain"
+    assert answer.headers["content-type"].startswith("application/json")
+    assert answer.headers["x-content-type-options"] == "nosniff"

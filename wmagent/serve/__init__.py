@@ -1,0 +1,1 @@
+"""Where tools are offered: MCP, plain HTTP and a page to look at. Nothing here knows models."""

@@ -1,0 +1,255 @@
+"""A toolbox over plain HTTP: one typed route per tool, planning as a stream of events, health, metrics, MCP beside.
+Knows FastAPI and tools; must not know models."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+from fastapi import Body, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from pydantic import BaseModel
+from sse_starlette import EventSourceResponse
+
+from wmagent.errors import WmagentError, unknown
+from wmagent.serve.guarding import Guarded
+from wmagent.serve.measuring import Measures
+from wmagent.service.schemas import openai_tools
+from wmagent.service.tools import Stopped, Tool, Toolbox, Watch, wrong
+
+logger = logging.getLogger(__name__)
+MOST_OPEN = 128  # calls that wait or think at once; more are asked to come back
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'none'",
+}
+
+
+class Wrong(BaseModel):
+    """What went wrong: whose turn it is, and what to do."""
+
+    type: str
+    message: str
+
+
+class Failed(BaseModel):
+    """An answer that is none."""
+
+    error: Wrong
+
+
+FAILURES: dict[int | str, dict[str, Any]] = {
+    400: {"model": Failed, "description": "The request is no JSON."},
+    401: {"model": Failed, "description": "The token is missing or wrong."},
+    404: {"model": Failed, "description": "There is no such thing."},
+    413: {"model": Failed, "description": "Too much was sent."},
+    422: {"model": Failed, "description": "The question cannot be used; the message says what to write instead."},
+    503: {"model": Failed, "description": "Too many questions at once."},
+    504: {"model": Failed, "description": "The question took longer than it may."},
+}
+
+
+def http_app(box: Toolbox, token: str | None = None) -> Guarded:
+    """Return the ASGI application: `/v1/…` for the tools, `/mcp` for MCP, `/health`, `/metrics`, `/docs`."""
+    from wmagent.serve.mcp import mcp_server
+
+    mcp = mcp_server(box)
+    mcp_app = mcp.streamable_http_app(streamable_http_path="/mcp")
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with mcp.session_manager.run():
+            yield
+
+    app = FastAPI(
+        title="wmagent",
+        version=version("wmagent"),
+        summary=f"Imagine before you act: {box.title}",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    measures = Measures()
+    limiter = anyio.CapacityLimiter(MOST_OPEN)
+    for tool in box.tools.values():
+        _add_tool(app, box, tool, measures, limiter)
+    _add_stream(app, box, measures, limiter)
+    _add_documents(app, box)
+    _add_state(app, box, measures)
+    _add_failures(app)
+    app.router.routes.extend(mcp_app.routes)
+
+    @app.middleware("http")
+    async def with_headers(request: Request, go_on: Any) -> Response:
+        response = await go_on(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    return Guarded(app, token)
+
+
+def _add_tool(app: FastAPI, box: Toolbox, tool: Tool, measures: Measures, limiter: anyio.CapacityLimiter) -> None:
+    async def ask(request: Request, question: Any) -> BaseModel:
+        with measures.call(tool.name) as result:
+            told = await _answered(request, box, tool, question, limiter, Watch())
+            result.append(getattr(told, "decision", "told"))
+            return told
+
+    ask.__annotations__["question"] = Annotated[tool.asks, Body()]
+    app.post(
+        f"/v1/{tool.name}",
+        name=tool.name,
+        operation_id=tool.name,
+        summary=(tool.asks.__doc__ or "").strip(),
+        description=tool.description,
+        response_model=tool.tells,
+        responses=FAILURES,
+    )(ask)
+
+
+async def _answered(
+    request: Request, box: Toolbox, tool: Tool, question: BaseModel, limiter: anyio.CapacityLimiter, watch: Watch
+) -> BaseModel:
+    """Return a tool's answer, thought out on a thread; it is stopped when the client goes away."""
+    if limiter.available_tokens < 1:
+        raise Busy("too many questions at once; ask again in a moment")
+    told: list[BaseModel] = []
+
+    async def think(done: anyio.CancelScope) -> None:
+        told.append(
+            await anyio.to_thread.run_sync(
+                lambda: box.answer(tool, question, watch), limiter=limiter, abandon_on_cancel=True
+            )
+        )
+        done.cancel()
+
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(think, group.cancel_scope)
+            await _gone(request)
+            watch.stop.set()
+            group.cancel_scope.cancel()
+    except* WmagentError as errors:
+        raise errors.exceptions[0] from None
+    finally:
+        watch.stop.set()
+    if not told:
+        raise Stopped("the client went away")
+    return told[0]
+
+
+async def _gone(request: Request) -> None:
+    """Wait until the client goes away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+class Busy(WmagentError):
+    """More is asked at once than can be answered."""
+
+
+def _add_stream(app: FastAPI, box: Toolbox, measures: Measures, limiter: anyio.CapacityLimiter) -> None:
+    tool = box.tools["plan"]
+
+    async def stream(question: Any) -> EventSourceResponse:
+        """Plan, and tell how far the search has come: events `progress`, then `answer` or `error`."""
+        send, receive = anyio.create_memory_object_stream[dict[str, str]](100)
+
+        def progress(imagined: int, most: int) -> None:
+            with contextlib.suppress(anyio.WouldBlock, RuntimeError):  # a slow reader misses some, a gone one all
+                anyio.from_thread.run_sync(send.send_nowait, _event("progress", {"imagined": imagined, "of": most}))
+
+        async def think() -> None:
+            watch = Watch(progress=progress)
+            with measures.call(tool.name) as result:
+                async with send:
+                    try:
+                        told = await anyio.to_thread.run_sync(
+                            lambda: box.answer(tool, question, watch), limiter=limiter, abandon_on_cancel=True
+                        )
+                        result.append(getattr(told, "decision", "told"))
+                        await send.send(_event("answer", told.model_dump(mode="json")))
+                    except WmagentError as error:
+                        await send.send(_event("error", {"type": type(error).__name__, "message": str(error)}))
+                    finally:
+                        watch.stop.set()
+
+        async def events() -> AsyncIterator[dict[str, str]]:
+            async with receive:
+                async for event in receive:
+                    yield event
+
+        return EventSourceResponse(events(), data_sender_callable=think)
+
+    stream.__annotations__["question"] = Annotated[tool.asks, Body()]
+    app.post("/v1/plan/stream", operation_id="plan_stream", summary="Plan, as events", responses=FAILURES)(stream)
+
+
+def _add_documents(app: FastAPI, box: Toolbox) -> None:
+    @app.get("/v1/documents/{name}", operation_id="document", response_class=PlainTextResponse, responses=FAILURES)
+    def document(name: str) -> Response:
+        """Read a document of the model, such as its card."""
+        if (found := box.documents.get(name)) is None:
+            raise Missing(str(unknown("document", name, box.documents)))
+        return Response(found.read(), media_type=found.media_type)
+
+    @app.get("/v1/tools", operation_id="tools")
+    def tools() -> list[dict[str, Any]]:
+        """List the tools as OpenAI function schemas."""
+        return openai_tools(box)
+
+
+def _event(name: str, data: dict[str, Any]) -> dict[str, str]:
+    return {"event": name, "data": json.dumps(data)}
+
+
+class Missing(WmagentError):
+    """There is no such thing."""
+
+
+def _add_state(app: FastAPI, box: Toolbox, measures: Measures) -> None:
+    @app.get("/health", operation_id="health")
+    def health() -> dict[str, str]:
+        """Say that the server answers."""
+        return {"status": "ok", "version": version("wmagent")}
+
+    @app.get("/metrics", operation_id="metrics", response_class=PlainTextResponse)
+    def metrics() -> Response:
+        """Tell calls, times and what is under way, for Prometheus."""
+        return Response(measures.text(), media_type=measures.content_type)
+
+
+def _add_failures(app: FastAPI) -> None:
+    statuses = ((Stopped, 504), (Busy, 503), (Missing, 404), (WmagentError, 422))
+
+    @app.exception_handler(WmagentError)
+    async def failed(request: Request, error: WmagentError) -> JSONResponse:
+        status = next(status for kind, status in statuses if isinstance(error, kind))
+        return _said(status, type(error).__name__, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def unusable(request: Request, error: RequestValidationError) -> JSONResponse:
+        if any(one["type"] == "json_invalid" for one in error.errors()):
+            return _said(400, "InputError", "the body is no JSON")
+        return _said(422, "InputError", wrong(error.errors()))
+
+    @app.exception_handler(Exception)
+    async def bug(request: Request, error: Exception) -> JSONResponse:
+        logger.exception("a request failed")
+        return _said(500, "Bug", "this question met a bug in wmagent; the server's log says more")
+
+
+def _said(status: int, kind: str, message: str) -> JSONResponse:
+    return JSONResponse({"error": {"type": kind, "message": message}}, status)

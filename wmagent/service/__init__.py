@@ -1,0 +1,1 @@
+"""What every surface offers, said once: tools with typed questions and short answers, whatever carries them."""

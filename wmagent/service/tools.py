@@ -1,0 +1,180 @@
+"""Tools by name: a typed question, a typed answer, a description. Knows how calls are checked, limited, stopped and
+remembered; must not know models or transports."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from wmagent.errors import InputError, WmagentError, shortened, unknown
+
+KEPT = 500  # answers that can be asked about, the latest
+SHOWN_ERRORS = 3
+Progress = Callable[[int, int], None]  # steps imagined so far, of at most so many
+
+
+class Stopped(WmagentError):
+    """A call that was stopped: its caller went away, or it took longer than it may."""
+
+    exit_code = 6
+
+
+@dataclass
+class Watch:
+    """How one call is watched: `progress` is told what has been imagined, `stop` ends it, `until` is its end (seconds
+    of the monotonic clock)."""
+
+    progress: Progress | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+    until: float = float("inf")
+    most: int = 0
+    imagined: int = 0
+
+    def step(self, imagined: int) -> None:
+        """Note that so many transitions were imagined; raises Stopped when the call should not go on."""
+        self.imagined += imagined
+        if self.stop.is_set():
+            raise Stopped("the call was stopped by its caller")
+        if time.monotonic() >= self.until:
+            raise Stopped("the call took longer than it may; ask with fewer simulations, or give it more seconds")
+        if self.progress is not None:
+            self.progress(min(self.imagined, self.most) if self.most else self.imagined, self.most)
+
+
+WATCH: ContextVar[Watch | None] = ContextVar("wmagent_watch", default=None)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer to send, and what it was made from, so that more can be asked about it."""
+
+    told: BaseModel
+    about: Any = None
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One thing that can be asked. `asks` and `tells` are the schemas of question and answer; answers of `kept` tools
+    have an `id` by which more can be asked."""
+
+    name: str
+    description: str
+    asks: type[BaseModel]
+    tells: type[BaseModel]
+    run: Callable[[Any, str], Answered]
+    kept: bool = True
+
+
+@dataclass(frozen=True)
+class Document:
+    """Something to read beside the tools, such as a model card."""
+
+    name: str
+    description: str
+    media_type: str
+    read: Callable[[], str]
+
+
+class Toolbox:
+    """The tools of one model. `version` tells models apart: the same question to another model has another id.
+
+    One call thinks at a time: search is bound to the processor, and two in one process would only delay each other.
+    """
+
+    def __init__(self, title: str, tools: tuple[Tool, ...], documents: tuple[Document, ...], version: str) -> None:
+        self.title, self.version = title, version
+        self.tools = {tool.name: tool for tool in tools}
+        self.documents = {document.name: document for document in documents}
+        self._answers: OrderedDict[str, Answered] = OrderedDict()
+        self._keeping, self._thinking = threading.Lock(), threading.Lock()
+
+    def add(self, tool: Tool) -> None:
+        """Add a tool that itself asks what the toolbox keeps."""
+        self.tools[tool.name] = tool
+
+    def call(self, name: str, arguments: Mapping[str, Any], watch: Watch | None = None) -> BaseModel:
+        """Return a tool's answer. The same question gives the same answer with the same id, from memory while it is
+        kept.
+
+        InputError for unknown tools and for arguments that cannot be used; Stopped when `watch` says so.
+        """
+        return self.answer(*self.checked(name, arguments), watch)
+
+    def answer(self, tool: Tool, asked: BaseModel, watch: Watch | None = None) -> BaseModel:
+        """Return the answer to a question that was checked; as `call`."""
+        key = self.key_of(tool.name, asked)
+        if tool.kept and (found := self.find(key)) is not None:
+            return found.told
+        watch = watch or Watch()
+        watch.until = min(watch.until, time.monotonic() + getattr(asked, "seconds", 60.0))
+        watch.most = getattr(asked, "simulations", 0)
+        with self._turn(watch), _watched(watch):
+            answered = tool.run(asked, key)
+        if tool.kept:
+            with self._keeping:
+                self._answers[key] = answered
+                while len(self._answers) > KEPT:
+                    self._answers.popitem(last=False)
+        return answered.told
+
+    def checked(self, name: str, arguments: Mapping[str, Any]) -> tuple[Tool, BaseModel]:
+        """Return a tool and its question; InputError for what cannot be used."""
+        if name not in self.tools:
+            raise unknown("tool", name, self.tools)
+        tool = self.tools[name]
+        try:
+            return tool, tool.asks.model_validate(arguments)
+        except ValidationError as error:
+            raise InputError(wrong(error.errors(include_url=False))) from None
+
+    def key_of(self, name: str, asked: BaseModel) -> str:
+        """Return the id of a question: of its tool, its arguments and the model."""
+        text = json.dumps([self.version, name, asked.model_dump(mode="json")], sort_keys=True)
+        return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+    def find(self, key: str) -> Answered | None:
+        """Return a kept answer, or None."""
+        with self._keeping:
+            if (found := self._answers.get(key)) is not None:
+                self._answers.move_to_end(key)
+            return found
+
+    @contextmanager
+    def _turn(self, watch: Watch) -> Iterator[None]:
+        while not self._thinking.acquire(timeout=0.1):
+            watch.step(0)
+        try:
+            watch.step(0)
+            yield
+        finally:
+            self._thinking.release()
+
+
+@contextmanager
+def _watched(watch: Watch) -> Iterator[None]:
+    token = WATCH.set(watch)
+    try:
+        yield
+    finally:
+        WATCH.reset(token)
+
+
+def wrong(errors: Sequence[Any]) -> str:
+    """Return what is wrong with arguments, of pydantic's errors: where, what was given, what is allowed."""
+    lines = []
+    for one in errors[:SHOWN_ERRORS]:
+        where = ".".join(str(part) for part in one["loc"]) or "arguments"
+        given = "" if one["type"] == "missing" else f" (given: {shortened(repr(one['input']), 60)})"
+        lines.append(f"{where}: {one['msg']}{given}")
+    more = len(errors) - SHOWN_ERRORS
+    return "; ".join(lines) + (f"; and {more} more" if more > 0 else "")

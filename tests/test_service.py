@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,13 @@ def test_schemas_are_closed() -> None:
 def test_folders_that_are_no_models(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no learned model"):
         open_toolbox(tmp_path)
+
+
+def test_what_is_kept_for_the_next_question_changes_no_answer() -> None:
+    agent, kept = (Agent(WorldModel.load(review_folder()), keep=keep) for keep in (0, 4))
+    for change in ({"skip": "legal review"}, {"do": "submit"}, {"insert": "negotiate"}, {"skip": "legal review"}):
+        alone, beside = (
+            one.what_if(REVIEW_START, until=GOAL, **change)  # type: ignore[arg-type]
+            for one in (agent, kept)
+        )
+        assert replace(beside, imagined=0, milliseconds=0.0) == replace(alone, imagined=0, milliseconds=0.0)

@@ -36,7 +36,8 @@ class Agent(Asking):
 
     `model` is a world model (see `AgentModel`), `planner` a registered name or a Planner, `proposer`,
     `explainer` and `goals` replace the behaviour prior, the templates and the rules that read goals, `checkpoint` is a
-    SQLite file that keeps `act` runs across processes. The graph is compiled on first use.
+    SQLite file that keeps `act` runs across processes. `keep` plans are kept for the next what-ifs beside them. The
+    graph is compiled on first use.
     """
 
     def __init__(
@@ -48,8 +49,9 @@ class Agent(Asking):
         explainer: Explainer | None = None,
         goals: GoalReader | None = None,
         checkpoint: str | Path | None = None,
+        keep: int = 0,
     ) -> None:
-        self.model, self.goals = model, goals
+        self.model, self.goals, self.keep = model, goals, keep
         self.planner = planner_of(planner)
         self.explainer: Explainer = explainer or TemplateExplainer()
         self._stages = AgentStages(model, self.planner, proposer, self.explainer)

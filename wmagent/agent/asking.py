@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Unpack, cast
 
+from wmagent.agent.baselines import Baselines
 from wmagent.agent.comparing import compare
 from wmagent.agent.intervening import Changes, named_interventions, read_changes
 from wmagent.agent.policies import hours_of
@@ -29,6 +30,7 @@ class Asking(ABC):
 
     model: AgentModel
     plan: Plans
+    keep: int  # plans without a change that are kept for the next what-ifs beside them
 
     def what_if(
         self,
@@ -54,7 +56,8 @@ class Asking(ABC):
         """
         interventions = read_changes(changes, self.model)
         asked, readings = self._question(state, until, by, force, seed, ground, identified)
-        answered = answer_what_if(self.model, replace(asked, interventions=interventions), self.plan)
+        base = self._baselines.of(asked) if self._baselines is not None else None
+        answered = answer_what_if(self.model, replace(asked, interventions=interventions), self.plan, base)
         answer = self._warranted(answered, asked) if warrant else answered.answer
         return replace(answer, warnings=(*readings, *answer.warnings)) if readings else answer
 
@@ -137,6 +140,10 @@ class Asking(ABC):
             self._worth.clear()
             self._worth[goal] = following(self.model, self.model.observe(facts), goal)
         return self._worth[goal]
+
+    @cached_property
+    def _baselines(self) -> Baselines | None:
+        return Baselines(self.model, self.plan, self.keep) if self.keep else None
 
     @cached_property
     def _worth(self) -> dict[Goal, Followed]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wmagent.cli.logs import Columns, Lifecycle, SkipBad, open_log
+from wmagent.cli.logs import Columns, Lifecycle, SkipBad, named, open_log
 from wmagent.cli.output import command, note, show_json
 from wmagent.cli.parts import ModelPath, PlannerName
 from wmagent.errors import InputError
 
 if TYPE_CHECKING:
     from wmagent.service.tools import Toolbox
+
+MOST_WORKERS = 4  # unless more are asked for: every one holds the model
 
 LogFile = Annotated[
     Path | None, typer.Option("--log", metavar="FILE", help="Of event log models: the log with the cases to ask about.")
@@ -34,6 +37,10 @@ def serve(
     skip_bad: SkipBad = False,
     lifecycle: Lifecycle = "complete",
     planner: PlannerName = "best-first",
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, max=64, help="Processes that think; default: one per core with --http, none else."),
+    ] = None,
 ) -> None:
     """Offer a model as a tool: to chat assistants over MCP (stdin and stdout), or over HTTP.
 
@@ -56,18 +63,22 @@ def serve(
     _need("mcp", "serve")
     if http:
         _need("fastapi", "serve")
-    box = opened(path, log, columns, skip_bad, lifecycle, planner)
-    if http:
-        from wmagent.serve.http import http_app
+    count = workers if workers is not None else (min(MOST_WORKERS, os.cpu_count() or 1) if http else 0)
+    box = opened(path, log, columns, skip_bad, lifecycle, planner, count)
+    try:
+        if http:
+            from wmagent.serve.http import http_app
 
-        note(f"serving {path} at http://{host}:{port} (API: /openapi.json, MCP: /mcp); Ctrl-C stops")
-        run_http(http_app(box, token), host, port)
-        return
-    import anyio
+            note(f"serving {path} at http://{host}:{port} (API: /openapi.json, MCP: /mcp); Ctrl-C stops")
+            run_http(http_app(box, token), host, port)
+            return
+        import anyio
 
-    from wmagent.serve.mcp import run_stdio
+        from wmagent.serve.mcp import run_stdio
 
-    anyio.run(run_stdio, box)
+        anyio.run(run_stdio, box)
+    finally:
+        box.close()
 
 
 @command
@@ -98,11 +109,15 @@ def opened(
     skip_bad: bool,
     lifecycle: str,
     planner: str = "best-first",
+    workers: int = 0,
 ) -> Toolbox:
     """Return the tools of a model folder, with the log that its cases are in where it needs one."""
-    import torch
+    from wmagent.service.opening import open_toolbox, spread_toolbox
 
-    from wmagent.service.opening import open_toolbox
+    if workers:
+        said = {"skip_bad": skip_bad, "lifecycle": lifecycle, "columns": named(columns)}
+        return spread_toolbox(path, workers, planner, None if log is None else {"file": str(log), **said})
+    import torch
 
     torch.set_num_threads(1)  # calls take turns; in many small batches two threads are slower
     events = None if log is None else open_log(log, columns, skip_bad, lifecycle)[0]

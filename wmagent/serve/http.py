@@ -24,7 +24,7 @@ from wmagent.errors import WmagentError, unknown
 from wmagent.serve.guarding import Guarded
 from wmagent.serve.measuring import Measures
 from wmagent.service.schemas import openai_tools
-from wmagent.service.tools import Stopped, Tool, Toolbox, Watch, wrong
+from wmagent.service.tools import Broken, Stopped, Tool, Toolbox, Watch, wrong
 
 logger = logging.getLogger(__name__)
 MOST_OPEN = 128  # calls that wait or think at once; more are asked to come back
@@ -232,7 +232,7 @@ def _add_state(app: FastAPI, box: Toolbox, measures: Measures) -> None:
 
 
 def _add_failures(app: FastAPI) -> None:
-    statuses = ((Stopped, 504), (Busy, 503), (Missing, 404), (WmagentError, 422))
+    statuses = ((Stopped, 504), (Busy, 503), (Broken, 503), (Missing, 404), (WmagentError, 422))
 
     @app.exception_handler(WmagentError)
     async def failed(request: Request, error: WmagentError) -> JSONResponse:

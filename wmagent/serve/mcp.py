@@ -75,7 +75,7 @@ def mcp_server(box: Toolbox) -> Server[Any]:
                     output_schema=tool.tells.model_json_schema(mode="serialization"),
                     annotations=ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False),
                 )
-                for tool in box.tools.values()
+                for tool in box.listed
             ]
         )
 

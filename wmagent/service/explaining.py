@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from wmagent.domain.answers import Anomaly, Plan, WhatIf
-from wmagent.errors import InputError
 from wmagent.report.wording import arrow, changes, hours, percent
 from wmagent.service.answers import Explained
 from wmagent.service.questions import ExplainQuestion
@@ -18,18 +16,11 @@ if TYPE_CHECKING:
 MOST = 10  # lines of a kind
 
 
-def explained(box: Toolbox, agent: Agent) -> Callable[[ExplainQuestion, str], Answered]:
-    """Return what tells more about the answers that a toolbox keeps."""
-
-    def explain(question: ExplainQuestion, key: str) -> Answered:
-        found = box.find(question.id)
-        if found is None:
-            raise InputError(f"there is no answer {question.id!r} any more; ask the question again")
-        lines, claims, dropped = told(found.about, question.about, agent)
-        text = "\n".join(lines) or "There is nothing more to say about this."
-        return Answered(Explained(id=question.id, text=text, claims=claims, dropped=dropped))
-
-    return explain
+def explained(box: Toolbox, agent: Agent, question: ExplainQuestion) -> Answered:
+    """Return more about an answer that a toolbox keeps."""
+    lines, claims, dropped = told(box.about(question.id), question.about, agent)
+    text = "\n".join(lines) or "There is nothing more to say about this."
+    return Answered(Explained(id=question.id, text=text, claims=claims, dropped=dropped))
 
 
 def told(about: Any, part: str, agent: Agent) -> tuple[list[str], int, int]:

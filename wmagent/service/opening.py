@@ -1,42 +1,67 @@
-"""Opens the tools of a model folder, whatever it was learned from. Knows folders and both kinds of tools."""
+"""Opens the tools of a model folder, whatever it was learned from, here or in processes of their own.
+Knows folders and both kinds of tools."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wmagent.errors import CheckpointError, InputError
-from wmagent.service.tools import Toolbox
+from wmagent.service.offers import process_documents, process_tools, world_documents, world_tools
+from wmagent.service.tools import Answered, Toolbox
 
 if TYPE_CHECKING:
     from wmagent.domain.event_log import EventLog
 
-
-def kind_of(path: Path) -> str:
-    """Return the kind of a model folder; CheckpointError where it is none."""
-    config = path / "config.json"
-    try:
-        kind = json.loads(config.read_text("utf-8"))["kind"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise CheckpointError(f"{path} is no learned model: it has no readable config.json") from None
-    return str(kind)
+PROCESS = "process-model"
 
 
 def open_toolbox(path: Path, log: EventLog | None = None, planner: str = "best-first") -> Toolbox:
     """Return the tools of a model; models of event logs need the `log` whose cases they are asked about."""
-    kind = kind_of(path)
-    version = hashlib.sha256((path / "config.json").read_bytes()).hexdigest()[:12]
-    if kind == "process-model":
+    kind = _kind(path, log is not None)
+    if kind == PROCESS:
         from wmagent.events.process_model import ProcessModel
         from wmagent.service.process import ProcessTools
 
-        if log is None:
-            raise InputError(
-                f"{path} was learned from an event log; give the log with the cases to ask about: --log FILE"
-            )
-        return ProcessTools(ProcessModel.load(path), log, path).toolbox(path.name, version)
+        assert log is not None
+        return ProcessTools(ProcessModel.load(path), log, path).toolbox(path.name, _version(path))
     from wmagent.service.world import open_world
 
-    return open_world(path, planner).toolbox(path.name, version)
+    return open_world(path, planner).toolbox(path.name, _version(path))
+
+
+def spread_toolbox(
+    path: Path, count: int, planner: str = "best-first", log: Mapping[str, Any] | None = None
+) -> Toolbox:
+    """Return the tools of a model, answered by `count` processes. `log` says how they read theirs: file, columns,
+    skip_bad, lifecycle."""
+    from wmagent.service.workers import spread
+
+    kind = _kind(path, log is not None)
+    offers = (process_tools, process_documents) if kind == PROCESS else (world_tools, world_documents)
+    names = ("plan", "what_if", "predict", "check_anomaly", "describe_world", "explain")
+    tools, documents = offers[0](dict.fromkeys(names, _elsewhere)), offers[1]({"card": str, "ownership": str})
+    bare = Toolbox(path.name, tools, documents, _version(path))
+    return spread(bare, {"model": str(path), "planner": planner, "log": log}, count)
+
+
+def _elsewhere(question: Any, key: str) -> Answered:
+    raise AssertionError("answered by a process of its own")
+
+
+def _kind(path: Path, with_log: bool) -> str:
+    """Return the kind of a model folder; CheckpointError where it is none, InputError where it lacks a log."""
+    try:
+        kind = str(json.loads((path / "config.json").read_text("utf-8"))["kind"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise CheckpointError(f"{path} is no learned model: it has no readable config.json") from None
+    if kind == PROCESS and not with_log:
+        raise InputError(f"{path} was learned from an event log; give the log that holds its cases: --log FILE")
+    return kind
+
+
+def _version(path: Path) -> str:
+    return hashlib.sha256((path / "config.json").read_bytes()).hexdigest()[:12]

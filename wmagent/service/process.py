@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from wmagent.domain.interventions import Do, Insert, Skip, Swap, Wait
 from wmagent.domain.types import Action
-from wmagent.errors import InputError, unknown
+from wmagent.errors import unknown
 from wmagent.report.wording import percent
 from wmagent.service import answers as told
 from wmagent.service import case_questions as asked
+from wmagent.service.offers import process_documents, process_tools
 from wmagent.service.questions import ExplainQuestion
-from wmagent.service.tools import Answered, Document, Tool, Toolbox
-from wmagent.service.world import ANOMALY, EXPLAIN, MOST_ACTIONS, MOST_WARNINGS, PLAN, WHAT_IF
+from wmagent.service.tools import Answered, Toolbox
 
 if TYPE_CHECKING:
     from wmagent.domain.event_log import EventLog
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wmagent.events.process_model import ProcessModel
     from wmagent.events.what_if import CaseWhatIf, Change
 
+MOST_WARNINGS, MOST_ACTIONS = 4, 100
 ALPHA = 0.05  # how many of all events are flagged in the long run
 
 
@@ -37,23 +38,20 @@ class ProcessTools:
 
     def toolbox(self, title: str, version: str) -> Toolbox:
         """Return the tools."""
-        tools = (
-            Tool("plan", PLAN, asked.CasePlanQuestion, told.Decision, self.plan),
-            Tool("what_if", WHAT_IF, asked.CaseWhatIfQuestion, told.Compared, self.what_if),
-            Tool("predict", PREDICT, asked.CasePredictQuestion, told.Forecast, self.predict),
-            Tool("check_anomaly", ANOMALY, asked.CaseAnomalyQuestion, told.CaseJudged, self.check_anomaly),
-            Tool("describe_world", WORLD, asked.ProcessQuestion, told.World, self.describe_world, kept=False),
-        )
-        ownership = Document("ownership", "Who chooses each activity.", "application/yaml", self._ownership)
-        box = Toolbox(title, tools, (ownership,), version)
+        box: Toolbox
 
         def explain(question: ExplainQuestion, key: str) -> Answered:
-            found = box.find(question.id)
-            if found is None:
-                raise InputError(f"there is no answer {question.id!r} any more; ask the question again")
-            return Answered(told.Explained(id=question.id, text="\n".join(_lines(found.about))))
+            return Answered(told.Explained(id=question.id, text="\n".join(_lines(box.about(question.id)))))
 
-        box.add(Tool("explain", EXPLAIN, ExplainQuestion, told.Explained, explain, kept=False))
+        runs = {
+            "plan": self.plan,
+            "what_if": self.what_if,
+            "predict": self.predict,
+            "check_anomaly": self.check_anomaly,
+            "describe_world": self.describe_world,
+            "explain": explain,
+        }
+        box = Toolbox(title, process_tools(runs), process_documents({"ownership": self._ownership}), version)
         return box
 
     def plan(self, question: asked.CasePlanQuestion, key: str) -> Answered:
@@ -254,7 +252,3 @@ def _lines(about: object) -> list[str]:
             )
         return lines + list(about.notes)
     return ["There is nothing more to say about this."]
-
-
-PREDICT = "Tell what comes next in an open case (a set that holds it in 90 % of cases) and the hours that remain."
-WORLD = "Tell which activities the model knows and who chooses them. Ask this first."

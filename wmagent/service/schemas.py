@@ -16,7 +16,7 @@ def plain_schemas(box: Toolbox) -> list[dict[str, Any]]:
             "input": tool.asks.model_json_schema(),
             "output": tool.tells.model_json_schema(mode="serialization"),
         }
-        for tool in box.tools.values()
+        for tool in box.listed
     ]
 
 
@@ -31,5 +31,5 @@ def openai_tools(box: Toolbox) -> list[dict[str, Any]]:
                 "parameters": tool.asks.model_json_schema(),
             },
         }
-        for tool in box.tools.values()
+        for tool in box.listed
     ]

@@ -29,6 +29,10 @@ class Stopped(WmagentError):
     exit_code = 6
 
 
+class Broken(WmagentError):
+    """What thinks for a server met a bug or went away; the question may be asked again."""
+
+
 @dataclass
 class Watch:
     """How one call is watched: `progress` is told what has been imagined, `stop` ends it, `until` is its end (seconds
@@ -65,7 +69,7 @@ class Answered:
 @dataclass(frozen=True)
 class Tool:
     """One thing that can be asked. `asks` and `tells` are the schemas of question and answer; answers of `kept` tools
-    have an `id` by which more can be asked."""
+    have an `id` by which more can be asked; only `listed` ones are offered to language models."""
 
     name: str
     description: str
@@ -73,6 +77,7 @@ class Tool:
     tells: type[BaseModel]
     run: Callable[[Any, str], Answered]
     kept: bool = True
+    listed: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,19 +93,29 @@ class Document:
 class Toolbox:
     """The tools of one model. `version` tells models apart: the same question to another model has another id.
 
-    One call thinks at a time: search is bound to the processor, and two in one process would only delay each other.
+    `at_once` calls think at a time: search is bound to the processor, and two in one process would only delay each
+    other.
     """
 
-    def __init__(self, title: str, tools: tuple[Tool, ...], documents: tuple[Document, ...], version: str) -> None:
+    def __init__(
+        self, title: str, tools: tuple[Tool, ...], documents: tuple[Document, ...], version: str, at_once: int = 1
+    ) -> None:
         self.title, self.version = title, version
+        self.closing: list[Callable[[], None]] = []
         self.tools = {tool.name: tool for tool in tools}
         self.documents = {document.name: document for document in documents}
         self._answers: OrderedDict[str, Answered] = OrderedDict()
-        self._keeping, self._thinking = threading.Lock(), threading.Lock()
+        self._keeping, self._thinking = threading.Lock(), threading.BoundedSemaphore(at_once)
 
-    def add(self, tool: Tool) -> None:
-        """Add a tool that itself asks what the toolbox keeps."""
-        self.tools[tool.name] = tool
+    @property
+    def listed(self) -> tuple[Tool, ...]:
+        """Return the tools that language models are offered."""
+        return tuple(tool for tool in self.tools.values() if tool.listed)
+
+    def close(self) -> None:
+        """Let go of what answers."""
+        for close in self.closing:
+            close()
 
     def call(self, name: str, arguments: Mapping[str, Any], watch: Watch | None = None) -> BaseModel:
         """Return a tool's answer. The same question gives the same answer with the same id, from memory while it is
@@ -148,6 +163,12 @@ class Toolbox:
             if (found := self._answers.get(key)) is not None:
                 self._answers.move_to_end(key)
             return found
+
+    def about(self, key: str) -> Any:
+        """Return what a kept answer was made from; InputError where there is none."""
+        if (found := self.find(key)) is None:
+            raise InputError(f"there is no answer {key!r} any more; ask the question again")
+        return found.about
 
     @contextmanager
     def _turn(self, watch: Watch) -> Iterator[None]:

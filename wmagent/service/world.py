@@ -14,7 +14,8 @@ from wmagent.report.wording import changes, percent
 from wmagent.service import answers as told
 from wmagent.service import questions as asked
 from wmagent.service.explaining import explained
-from wmagent.service.tools import Answered, Document, Tool, Toolbox
+from wmagent.service.offers import world_documents, world_tools
+from wmagent.service.tools import Answered, Toolbox
 from wmagent.service.watched import watched
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 HOPELESS = 1e-6  # P(goal) up to which a plan is not worth following
 MOST_WARNINGS, MOST_VALUES, MOST_ACTIONS, MOST_FORESEEN = 4, 12, 100, 12
+KEPT_PLANS = 16  # beside which what-ifs are asked
 FAINT = 0.005  # P of outcomes that are not worth telling
 
 
@@ -35,21 +37,22 @@ class WorldTools:
         from wmagent.agent.imagined import ImaginedWorld, recorded_starts
 
         self.model = model
-        self.agent: Agent = Agent(watched(model), planner=planner)
+        self.agent: Agent = Agent(watched(model), planner=planner, keep=KEPT_PLANS)
         self.imagined: ImaginedWorld = ImaginedWorld(watched(model), recorded_starts(model))
 
     def toolbox(self, title: str, version: str) -> Toolbox:
         """Return the tools."""
-        tools = (
-            Tool("plan", PLAN, asked.PlanQuestion, told.Decision, self.plan),
-            Tool("what_if", WHAT_IF, asked.WhatIfQuestion, told.Compared, self.what_if),
-            Tool("predict", PREDICT, asked.PredictQuestion, told.Prediction, self.predict),
-            Tool("check_anomaly", ANOMALY, asked.AnomalyQuestion, told.Judged, self.check_anomaly),
-            Tool("describe_world", WORLD, asked.WorldQuestion, told.World, self.describe_world, kept=False),
-        )
-        card = Document("card", "The model card.", "text/markdown", self.model.card_markdown)
-        box = Toolbox(title, tools, (card,), version)
-        box.add(Tool("explain", EXPLAIN, asked.ExplainQuestion, told.Explained, explained(box, self.agent), kept=False))
+        box: Toolbox
+        runs = {
+            "plan": self.plan,
+            "what_if": self.what_if,
+            "predict": self.predict,
+            "check_anomaly": self.check_anomaly,
+            "describe_world": self.describe_world,
+            "explain": lambda question, key: explained(box, self.agent, question),
+        }
+        documents = world_documents({"card": self.model.card_markdown})
+        box = Toolbox(title, world_tools(runs), documents, version)
         return box
 
     def plan(self, question: asked.PlanQuestion, key: str) -> Answered:
@@ -255,17 +258,3 @@ def open_world(path: Path, planner: str = "best-first") -> WorldTools:
     from wmagent.model.world_model import WorldModel
 
     return WorldTools(WorldModel.load(path), planner)
-
-
-PLAN = (
-    "Imagine what can be done to reach a goal and return the decision: what to do next, with P(goal), its interval, "
-    "the risk, and how far the record supports it. Call this before acting. `abstain` means: ask a person."
-)
-WHAT_IF = (
-    "Imagine what becomes of a goal if something is otherwise: an action done now, skipped, inserted, swapped, "
-    "replaced or delayed, other facts, another rule, or a policy. Compares with the plan without the change."
-)
-PREDICT = "Tell what an action (or every allowed one) does right here: outcomes with probabilities, hours, support."
-ANOMALY = "Tell whether a step that happened is odd, given what the record makes of such states and actions."
-WORLD = "Tell which facts (with known values) and which actions the model knows. Ask this first."
-EXPLAIN = "Tell more about an earlier answer by its id: steps, evidence cases, alternatives, contingencies."

@@ -1,0 +1,198 @@
+"""A toolbox whose thinking is done by other processes, one per processor: answers come side by side, and the server
+itself stays free. Knows the tools by kind of model and the workers' lines; must not know models."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel
+
+from wmagent import errors
+from wmagent.errors import WmagentError
+from wmagent.service.tools import KEPT, WATCH, Answered, Broken, Stopped, Tool, Toolbox, Watch
+
+logger = logging.getLogger(__name__)
+LOOK = 0.1  # seconds after which a call looks whether it should go on
+STARTING = 300.0  # seconds in which a worker should have opened its model
+
+
+class Worker:
+    """One process. Answers one question at a time; started again when it has died."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self.given = given
+        self.process = self._started()
+
+    def _started(self) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "wmagent.service.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env=os.environ | {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")},
+            start_new_session=True,  # Ctrl-C is the server's to handle: its calls may end
+        )
+        self.lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        threading.Thread(target=_listen, args=(process, self.lines), daemon=True).start()
+        self.process = process
+        self._write(dict(self.given))
+        return process
+
+    def until_ready(self) -> None:
+        """Wait until the model is open; raises what was wrong with it."""
+        try:
+            line = self.lines.get(timeout=STARTING)
+        except queue.Empty:
+            raise Broken(f"the model was not open after {STARTING:.0f} s") from None
+        if line is None:
+            raise Broken("the process that thinks ended while it opened the model; its log says why")
+        if "error" in line:
+            raise _error(line)
+
+    def ask(self, line: Mapping[str, Any], watch: Watch) -> dict[str, Any]:
+        """Return what it answers to a line; Stopped when the watch says so."""
+        if self.process.poll() is not None:
+            self._started()
+            self.until_ready()
+        self._write(line)
+        before, stopping = 0, False
+        while True:
+            try:
+                said = self.lines.get(timeout=LOOK)
+            except queue.Empty:
+                said = {"imagined": before}
+            if said is None:
+                raise Broken("the process that thinks went away; ask again")
+            if "imagined" not in said:
+                if "error" in said:
+                    raise _error(said)
+                return said
+            try:
+                if not stopping:
+                    watch.step(max(0, said["imagined"] - before))
+                before = max(before, said["imagined"])
+            except Stopped:
+                stopping = True  # go on listening until it has stopped, so that the next question finds it free
+                self._write({"stop": True})
+
+    def close(self) -> None:
+        """Let it end."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(json.dumps(line) + "\n")
+            self.process.stdin.flush()
+        except OSError:
+            raise Broken("the process that thinks went away; ask again") from None
+
+
+class Workers:
+    """Some workers, and who of them keeps which answer: more about an answer is asked of the one who gave it."""
+
+    def __init__(self, given: Mapping[str, Any], count: int) -> None:
+        self.workers = [Worker(given) for _ in range(count)]
+        self.free: queue.Queue[Worker] = queue.LifoQueue()
+        self.turns = {id(worker): threading.Lock() for worker in self.workers}
+        self.keeper: OrderedDict[str, Worker] = OrderedDict()
+        self.keeping = threading.Lock()
+        for worker in self.workers:
+            worker.until_ready()
+            self.free.put(worker)
+
+    def run(self, tool: Tool) -> Callable[[BaseModel, str], Answered]:
+        """Return what asks a worker for a tool's answers."""
+
+        def ask(question: BaseModel, key: str) -> Answered:
+            watch = WATCH.get() or Watch()
+            line = {"tool": tool.name, "question": question.model_dump(mode="json", exclude_defaults=True)}
+            said = self.asked(line, watch, self.keeper.get(getattr(question, "id", "")))
+            if tool.kept:
+                with self.keeping:
+                    self.keeper[key] = said[1]
+                    while len(self.keeper) > KEPT:
+                        self.keeper.popitem(last=False)
+            return Answered(tool.tells.model_validate(said[0]["told"]))
+
+        return ask
+
+    def asked(self, line: Mapping[str, Any], watch: Watch, of: Worker | None = None) -> tuple[dict[str, Any], Worker]:
+        """Return a worker's answer and who gave it: `of` that one, or of the next that is free."""
+        worker = of or self._next(watch)
+        lock = self.turns[id(worker)]
+        try:
+            while not lock.acquire(timeout=LOOK):
+                watch.step(0)
+            try:
+                return worker.ask(line, watch), worker
+            finally:
+                lock.release()
+        finally:
+            if of is None:
+                self.free.put(worker)
+
+    def _next(self, watch: Watch) -> Worker:
+        while True:
+            try:
+                return self.free.get(timeout=LOOK)
+            except queue.Empty:
+                watch.step(0)
+
+    def close(self) -> None:
+        """Let all of them end."""
+        for worker in self.workers:
+            worker.close()
+
+
+def spread(box: Toolbox, given: Mapping[str, Any], count: int) -> Toolbox:
+    """Return a toolbox with the tools and documents of `box` (which needs no model for this), answered by `count`
+    processes that open what `given` describes: model, planner, log."""
+    workers = Workers(given, count)
+    tools = tuple(replace(tool, run=workers.run(tool)) for tool in box.tools.values())
+
+    def reads(name: str) -> Callable[[], str]:
+        return lambda: workers.asked({"document": name}, Watch())[0]["text"]
+
+    documents = tuple(replace(document, read=reads(name)) for name, document in box.documents.items())
+    found = Toolbox(box.title, tools, documents, box.version, at_once=count)
+    found.closing.append(workers.close)
+    return found
+
+
+def _listen(process: subprocess.Popen[str], lines: queue.Queue[dict[str, Any] | None]) -> None:
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            lines.put(json.loads(line))
+    except ValueError:  # closed, or half a line of a process that was killed
+        logger.debug("a worker's output ended")
+    lines.put(None)
+
+
+def _error(line: Mapping[str, Any]) -> WmagentError:
+    if line["error"] == "Stopped":
+        return Stopped(line["message"])
+    kind = getattr(errors, line["error"], None)
+    if isinstance(kind, type) and issubclass(kind, WmagentError):
+        return kind(line["message"])
+    return Broken(f"this question met a bug in wmagent ({line['message']}); the server's log says more")

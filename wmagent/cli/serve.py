@@ -39,7 +39,7 @@ def serve(
     planner: PlannerName = "best-first",
     workers: Annotated[
         int | None,
-        typer.Option(min=0, max=64, help="Processes that think; default: one per core with --http, none else."),
+        typer.Option(min=0, max=64, help="Processes that think; with --http one per core."),
     ] = None,
 ) -> None:
     """Offer a model as a tool: to chat assistants over MCP (stdin and stdout), or over HTTP.

@@ -24,6 +24,7 @@ from wmagent.evals.measure import quantile, versions
 NOTES = (
     "closed loop: every client asks again as soon as it is answered; clients and server share the machine.",
     "`distinct` questions differ in state, change or goal; the same question is answered from memory while it is kept.",
+    "`refused`: what cannot be done, which is said with status 422; no error of the server.",
     "`fresh` asks only questions that nobody asked before (by their seed), so that nothing comes from memory.",
     "cold start: from the command's begin to the first answer of `plan`, of a server over HTTP.",
 )
@@ -148,6 +149,7 @@ async def _asked(
 
     times: list[float] = []
     errors: list[str] = []
+    refused: list[str] = []
     until, count = time.perf_counter() + seconds, iter(range(10**9))
 
     async def client(number: int) -> None:
@@ -164,7 +166,9 @@ async def _asked(
                     errors.append(type(error).__name__)
                     continue
                 times.append((time.perf_counter() - began) * 1e3)
-                if answer.status_code != 200:
+                if answer.status_code == 422:
+                    refused.append(answer.text)
+                elif answer.status_code != 200:
                     errors.append(f"{answer.status_code}: {answer.text[:200]}")
 
     await asyncio.gather(*(client(number) for number in range(clients)))
@@ -172,6 +176,7 @@ async def _asked(
         "calls": len(times),
         "errors": len(errors),
         "first_errors": errors[:3],
+        "refused": len(refused),
         "p50_ms": round(quantile(times, 0.5), 1),
         "p99_ms": round(quantile(times, 0.99), 1),
         "per_second": round(len(times) / seconds, 1),
@@ -188,8 +193,7 @@ async def _memory(server: _Server, questions: list[dict[str, Any]], load: Load, 
     async def client(number: int) -> None:
         async with httpx.AsyncClient(base_url=server.url, timeout=120) as http:
             for done in left:
-                answer = await http.post("/v1/what_if", json=draw.choice(questions) | {"seed": done % 40})
-                answer.raise_for_status()
+                await http.post("/v1/what_if", json=draw.choice(questions) | {"seed": done % 40})
                 if done % max(1, load.calls // 5) == 0:
                     marks[done] = round(server.mib(), 1)
 

@@ -103,8 +103,8 @@ def _split_by_turn(graph: ImaginedGraph, belief: _Belief, actions: np.ndarray) -
     belief, turn = belief.take(~ended), turn[~ended]
     graph.know(belief.state)
     legal = graph.legal[belief.state, turn]
-    distinct = np.unique(np.stack([belief.state[legal], turn[legal]], 1), axis=0)
-    graph.expand(distinct[:, 0], distinct[:, 1])
+    states, actions = np.divmod(np.unique(belief.state[legal] * graph.n_actions + turn[legal]), graph.n_actions)
+    graph.expand(states, actions)
     imagined = legal & (graph.pair_of[belief.state, turn] != UNSEEN)  # the rest was beyond the allowance: it fails
     return belief.take(~legal), belief.take(imagined)
 
@@ -126,14 +126,16 @@ def _merge(belief: _Belief, max_states: int) -> _Belief:
     """Add equal rows up; keep each plan's `max_states` heaviest."""
     if not len(belief.plan):
         return belief
-    keys = np.stack([belief.plan, belief.state, belief.hours, belief.money], 1)
-    distinct, inverse = np.unique(keys, axis=0, return_inverse=True)
-    mass = np.zeros((len(distinct), belief.mass.shape[1]))
-    np.add.at(mass, inverse.ravel(), belief.mass)
-    merged = _Belief(distinct[:, 0], distinct[:, 1], distinct[:, 2], distinct[:, 3], mass)
+    columns = (belief.plan, belief.state, belief.hours, belief.money)
+    order = np.lexsort(columns[::-1])
+    fresh = np.ones(len(order), bool)
+    fresh[1:] = np.any([column[order[1:]] != column[order[:-1]] for column in columns], 0)
+    first = np.flatnonzero(fresh)
+    merged = belief.take(order[first])
+    merged.mass = np.add.reduceat(belief.mass[order], first)
     if np.bincount(merged.plan).max() <= max_states:
         return merged
-    order = np.lexsort((-mass[:, 0], merged.plan))
+    order = np.lexsort((-merged.mass[:, 0], merged.plan))
     first = np.searchsorted(merged.plan[order], merged.plan[order])
     return merged.take(order[np.arange(len(order)) - first < max_states])
 

@@ -131,9 +131,10 @@ class Toolbox:
         if tool.kept and (found := self.find(key)) is not None:
             return found.told
         watch = watch or Watch()
-        watch.until = min(watch.until, time.monotonic() + getattr(asked, "seconds", 60.0))
         watch.most = getattr(asked, "simulations", 0)
-        with self._turn(watch), _watched(watch):
+        with self._turn(watch), _watched(watch):  # waiting for a turn is not counted as thinking
+            watch.until = min(watch.until, time.monotonic() + getattr(asked, "seconds", 60.0))
+            watch.step(0)
             answered = tool.run(asked, key)
         if tool.kept:
             with self._keeping:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+
+import uvicorn
 
 from tests.event_logs import loans
 from tests.test_agent_learned import TINY, log
 from wmagent.agent.doubles import REVIEW_START
 from wmagent.model.world_model import WorldModel
+from wmagent.serve.http import http_app
 from wmagent.service.opening import open_toolbox
 from wmagent.service.tools import Toolbox
 
@@ -41,3 +49,22 @@ def loans_box() -> Toolbox:
     folder, events = Path(mkdtemp()) / "loans.wm", read_log(loans()).log
     ProcessModel.learn(events, seed=0, preset="tiny").save(folder)
     return open_toolbox(folder, events)
+
+
+@contextmanager
+def serving(box: Toolbox) -> Iterator[str]:
+    """Serve a toolbox on a real server of this process; gives its address."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(http_app(box), host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive()

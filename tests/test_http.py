@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from typer.testing import CliRunner
 
-from tests.served import GOAL, PLAN, SKIPPED, review_box, review_folder
+from tests.served import GOAL, PLAN, SKIPPED, review_box, review_folder, serving
 from wmagent.agent.doubles import REVIEW_START
 from wmagent.cli.app import app
 from wmagent.errors import InputError
 from wmagent.serve.guarding import MOST_BYTES, check_listening
-from wmagent.serve.http import http_app
 from wmagent.serve.running import token_of
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
     """A client of a real server."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(http_app(review_box()), host="127.0.0.1", port=port, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as found_client:
-        yield found_client
-    server.should_exit = True
-    thread.join(30)
-    assert not thread.is_alive()
+    with serving(review_box()) as url, httpx.Client(base_url=url, timeout=60) as found:
+        yield found
 
 
 def test_routes_answer_as_tools_do(client: httpx.Client) -> None:
@@ -73,7 +57,7 @@ def test_planning_is_told_as_it_goes(client: httpx.Client) -> None:
         ("/v1/plan", b"[]", 422, "body"),
         ("/v1/plan", json.dumps({"goal": GOAL}).encode(), 422, "state"),
         ("/v1/plan", json.dumps({**PLAN, "goal": "painted green"}).encode(), 422, "painted green"),
-        ("/v1/what_if", json.dumps({**SKIPPED, "seconds": 1e-6}).encode(), 504, "longer"),
+        ("/v1/what_if", json.dumps({**SKIPPED, "seconds": 0.01, "seed": 71}).encode(), 408, "longer"),
         ("/v1/plan", b" " * (MOST_BYTES + 1), 413, "bytes"),
         ("/v1/nothing", b"{}", 404, "Not Found"),
     ],

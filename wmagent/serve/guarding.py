@@ -12,6 +12,14 @@ from wmagent.errors import InputError
 MOST_BYTES = 1_000_000  # of a request's body
 OPEN = ("/health", "/", "/studio/")  # paths that need no token: nothing of the model is told there
 LEAST_TOKEN = 16
+HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
+]
 
 
 def check_listening(host: str, token: str | None) -> None:
@@ -35,7 +43,8 @@ def _is_local(host: str) -> bool:
 
 
 class Guarded:
-    """An ASGI application behind a token (None: none is asked for) and a limit on what is sent."""
+    """An ASGI application behind a token (None: none is asked for) and a limit on what is sent; its answers say that
+    nothing of them may be run or framed."""
 
     def __init__(self, app: Any, token: str | None, most_bytes: int = MOST_BYTES) -> None:
         self.app, self.token, self.most_bytes = app, token, most_bytes
@@ -62,7 +71,14 @@ class Guarded:
                 return {"type": "http.disconnect"}
             return message
 
-        await self.app(scope, limited, send)
+        async def with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                told = {name for name, _ in message["headers"]}
+                added = [(name, value) for name, value in HEADERS if name not in told]
+                message = message | {"headers": [*message["headers"], *added]}
+            await send(message)
+
+        await self.app(scope, limited, with_headers)
 
     def _known(self, headers: dict[bytes, bytes]) -> bool:
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")

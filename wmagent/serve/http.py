@@ -28,12 +28,6 @@ from wmagent.service.tools import Broken, Stopped, Tool, Toolbox, Watch, wrong
 
 logger = logging.getLogger(__name__)
 MOST_OPEN = 128  # calls that wait or think at once; more are asked to come back
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
-    "form-action 'none'",
-}
 
 
 class Wrong(BaseModel):
@@ -53,10 +47,11 @@ FAILURES: dict[int | str, dict[str, Any]] = {
     400: {"model": Failed, "description": "The request is no JSON."},
     401: {"model": Failed, "description": "The token is missing or wrong."},
     404: {"model": Failed, "description": "There is no such thing."},
+    408: {"model": Failed, "description": "Thinking took longer than it may."},
     413: {"model": Failed, "description": "Too much was sent."},
     422: {"model": Failed, "description": "The question cannot be used; the message says what to write instead."},
-    503: {"model": Failed, "description": "Too many questions at once."},
-    504: {"model": Failed, "description": "The question took longer than it may."},
+    429: {"model": Failed, "description": "Too many questions at once."},
+    503: {"model": Failed, "description": "What thinks went away; ask again."},
 }
 
 
@@ -89,13 +84,6 @@ def http_app(box: Toolbox, token: str | None = None) -> Guarded:
     _add_state(app, box, measures)
     _add_failures(app)
     app.router.routes.extend(mcp_app.routes)
-
-    @app.middleware("http")
-    async def with_headers(request: Request, go_on: Any) -> Response:
-        response = await go_on(request)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
 
     return Guarded(app, token)
 
@@ -232,7 +220,7 @@ def _add_state(app: FastAPI, box: Toolbox, measures: Measures) -> None:
 
 
 def _add_failures(app: FastAPI) -> None:
-    statuses = ((Stopped, 504), (Busy, 503), (Broken, 503), (Missing, 404), (WmagentError, 422))
+    statuses = ((Stopped, 408), (Busy, 429), (Broken, 503), (Missing, 404), (WmagentError, 422))
 
     @app.exception_handler(WmagentError)
     async def failed(request: Request, error: WmagentError) -> JSONResponse:

@@ -34,7 +34,7 @@ class Limited(Question):
     """A question whose answer takes thought, within limits."""
 
     seed: int = Field(default=0, ge=0, le=MOST_SEED, description="Same question and seed, same answer.")
-    seconds: float = Field(default=30.0, gt=0, le=120, description="Thinking is given up after so long.")
+    seconds: float = Field(default=30.0, ge=0.01, le=120, description="Thinking is given up after so long.")
 
 
 class PlanQuestion(Limited):

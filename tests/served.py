@@ -16,6 +16,7 @@ import uvicorn
 from tests.event_logs import loans
 from tests.test_agent_learned import TINY, log
 from wmagent.agent.doubles import REVIEW_START
+from wmagent.domain.event_log import EventLog
 from wmagent.model.world_model import WorldModel
 from wmagent.serve.http import http_app
 from wmagent.service.opening import open_toolbox
@@ -24,6 +25,24 @@ from wmagent.service.tools import Toolbox
 GOAL = "approved within 20 days without a hold"
 PLAN = {"goal": GOAL, "state": dict(REVIEW_START)}
 SKIPPED = {"state": dict(REVIEW_START), "until": GOAL, "skip": ["legal review"]}
+
+
+@cache
+def loans_folder() -> Path:
+    """Return the folder of a model of the loans process."""
+    from wmagent.events.process_model import ProcessModel
+
+    folder = Path(mkdtemp()) / "loans.wm"
+    ProcessModel.learn(loans_log(), seed=0, preset="tiny").save(folder)
+    return folder
+
+
+@cache
+def loans_log() -> EventLog:
+    """Return the log it was learned from."""
+    from wmagent.worlds.logs import read_log
+
+    return read_log(loans()).log
 
 
 @cache
@@ -43,12 +62,7 @@ def review_box() -> Toolbox:
 @cache
 def loans_box() -> Toolbox:
     """Return the tools of a process model, with the log it was learned from."""
-    from wmagent.events.process_model import ProcessModel
-    from wmagent.worlds.logs import read_log
-
-    folder, events = Path(mkdtemp()) / "loans.wm", read_log(loans()).log
-    ProcessModel.learn(events, seed=0, preset="tiny").save(folder)
-    return open_toolbox(folder, events)
+    return open_toolbox(loans_folder(), loans_log())
 
 
 @contextmanager

@@ -127,3 +127,11 @@ def test_state_keys_of_any_shape_are_data(client: httpx.Client) -> None:
     assert answer.json()["decision"] == "abstain"
     assert answer.headers["content-type"].startswith("application/json")
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_schemas_are_printed_without_a_model_at_work() -> None:
+    done = CliRunner().invoke(app, ["schema", str(review_folder()), "--openai"])
+    names = [tool["function"]["name"] for tool in json.loads(done.stdout)["tools"]]
+    assert names == [tool.name for tool in review_box().listed]
+    plain = CliRunner().invoke(app, ["schema", str(review_folder())])
+    assert json.loads(plain.stdout)["tools"][0]["output"]["properties"]["decision"]

@@ -69,13 +69,16 @@ def serve(
         if http:
             from wmagent.serve.http import http_app
 
+            server = http_app(box, token)
+            box.ready()
             note(f"serving {path} at http://{host}:{port} (API: /openapi.json, MCP: /mcp); Ctrl-C stops")
-            run_http(http_app(box, token), host, port)
+            run_http(server, host, port)
             return
         import anyio
 
         from wmagent.serve.mcp import run_stdio
 
+        box.ready()
         anyio.run(run_stdio, box)
     finally:
         box.close()
@@ -85,10 +88,6 @@ def serve(
 def schema(
     path: ModelPath,
     openai: Annotated[bool, typer.Option("--openai", help="As OpenAI function schemas.")] = False,
-    log: LogFile = None,
-    columns: Columns = None,
-    skip_bad: SkipBad = False,
-    lifecycle: Lifecycle = "complete",
 ) -> None:
     """Print the schemas of a model's tools.
 
@@ -96,10 +95,11 @@ def schema(
 
         wmagent schema contracts.wm --openai > tools.json
     """
+    from wmagent.service.opening import offered
     from wmagent.service.schemas import openai_tools, plain_schemas
 
-    box = opened(path, log, columns, skip_bad, lifecycle)
-    show_json({"tools": openai_tools(box)} if openai else {"tools": plain_schemas(box)})
+    box = offered(path)
+    show_json({"tools": openai_tools(box) if openai else plain_schemas(box)})
 
 
 def opened(

@@ -40,12 +40,18 @@ def spread_toolbox(
     skip_bad, lifecycle."""
     from wmagent.service.workers import spread
 
-    kind = _kind(path, log is not None)
-    offers = (process_tools, process_documents) if kind == PROCESS else (world_tools, world_documents)
+    _kind(path, log is not None)
+    return spread(offered(path), {"model": str(path), "planner": planner, "log": log}, count)
+
+
+def offered(path: Path) -> Toolbox:
+    """Return the tools of a model without what answers them: names, descriptions, schemas."""
+    process = _kind(path, True) == PROCESS
     names = ("plan", "what_if", "predict", "check_anomaly", "describe_world", "explain")
-    tools, documents = offers[0](dict.fromkeys(names, _elsewhere)), offers[1]({"card": str, "ownership": str})
-    bare = Toolbox(path.name, tools, documents, _version(path))
-    return spread(bare, {"model": str(path), "planner": planner, "log": log}, count)
+    runs, reads = dict.fromkeys(names, _elsewhere), {"card": str, "ownership": str}
+    if process:
+        return Toolbox(path.name, process_tools(runs), process_documents(reads), _version(path))
+    return Toolbox(path.name, world_tools(runs), world_documents(reads), _version(path))
 
 
 def _elsewhere(question: Any, key: str) -> Answered:

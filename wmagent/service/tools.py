@@ -101,6 +101,7 @@ class Toolbox:
         self, title: str, tools: tuple[Tool, ...], documents: tuple[Document, ...], version: str, at_once: int = 1
     ) -> None:
         self.title, self.version = title, version
+        self.opening: list[Callable[[], None]] = []
         self.closing: list[Callable[[], None]] = []
         self.tools = {tool.name: tool for tool in tools}
         self.documents = {document.name: document for document in documents}
@@ -111,6 +112,11 @@ class Toolbox:
     def listed(self) -> tuple[Tool, ...]:
         """Return the tools that language models are offered."""
         return tuple(tool for tool in self.tools.values() if tool.listed)
+
+    def ready(self) -> None:
+        """Wait for what answers; raises what is wrong with the model."""
+        for wait in self.opening:
+            wait()
 
     def close(self) -> None:
         """Let go of what answers."""

@@ -117,8 +117,12 @@ class Workers:
         self.keeper: OrderedDict[str, Worker] = OrderedDict()
         self.keeping = threading.Lock()
         for worker in self.workers:
-            worker.until_ready()
             self.free.put(worker)
+
+    def until_ready(self) -> None:
+        """Wait until all have opened the model; raises what was wrong with it."""
+        for worker in self.workers:
+            worker.until_ready()
 
     def run(self, tool: Tool) -> Callable[[BaseModel, str], Answered]:
         """Return what asks a worker for a tool's answers."""
@@ -166,7 +170,7 @@ class Workers:
 
 def spread(box: Toolbox, given: Mapping[str, Any], count: int) -> Toolbox:
     """Return a toolbox with the tools and documents of `box` (which needs no model for this), answered by `count`
-    processes that open what `given` describes: model, planner, log."""
+    processes that open what `given` describes: model, planner, log. They have begun to; `ready` waits for them."""
     workers = Workers(given, count)
     tools = tuple(replace(tool, run=workers.run(tool)) for tool in box.tools.values())
 
@@ -175,6 +179,7 @@ def spread(box: Toolbox, given: Mapping[str, Any], count: int) -> Toolbox:
 
     documents = tuple(replace(document, read=reads(name)) for name, document in box.documents.items())
     found = Toolbox(box.title, tools, documents, box.version, at_once=count)
+    found.opening.append(workers.until_ready)
     found.closing.append(workers.close)
     return found
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wmagent.errors import CheckpointError, InputError
-from wmagent.service.offers import process_documents, process_tools, world_documents, world_tools
+from wmagent.service.offers import Read, Run, process_documents, process_tools, world_documents, world_tools
 from wmagent.service.tools import Answered, Toolbox
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def offered(path: Path) -> Toolbox:
     """Return the tools of a model without what answers them: names, descriptions, schemas."""
     process = _kind(path, True) == PROCESS
     names = ("plan", "what_if", "predict", "check_anomaly", "describe_world", "explain")
-    runs, reads = dict.fromkeys(names, _elsewhere), {"card": str, "ownership": str}
+    runs: dict[str, Run] = dict.fromkeys(names, _elsewhere)
+    reads: dict[str, Read] = {"card": str, "ownership": str}
     if process:
         return Toolbox(path.name, process_tools(runs), process_documents(reads), _version(path))
     return Toolbox(path.name, world_tools(runs), world_documents(reads), _version(path))

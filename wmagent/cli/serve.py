@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from wmagent.cli.parts import ModelPath, PlannerName
 from wmagent.errors import InputError
 
 if TYPE_CHECKING:
+    from wmagent.service.sessions import Sessions
     from wmagent.service.tools import Toolbox
 
 LogFile = Annotated[
@@ -34,6 +36,10 @@ def serve(
     skip_bad: SkipBad = False,
     lifecycle: Lifecycle = "complete",
     planner: PlannerName = "best-first",
+    sessions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --http: keep planning sessions with approval in this SQLite file."),
+    ] = None,
 ) -> None:
     """Offer a model as a tool: to chat assistants over MCP (stdin and stdout), or over HTTP.
 
@@ -46,6 +52,8 @@ def serve(
         WMAGENT_TOKEN=… wmagent serve contracts.wm --http --host 0.0.0.0
 
         wmagent serve loans.wm --log loans.xes.gz --http
+
+        wmagent serve contracts.wm --http --sessions sessions.db     (and /v1/sessions: plan, approve, act, report)
     """
     from wmagent.serve.guarding import check_listening
     from wmagent.serve.running import run_http, token_of
@@ -56,12 +64,15 @@ def serve(
     _need("mcp", "serve")
     if http:
         _need("fastapi", "serve")
-    box = opened(path, log, columns, skip_bad, lifecycle, planner)
+    elif sessions is not None:
+        raise InputError("sessions are served over HTTP; add --http")
+    box, kept = opened(path, log, columns, skip_bad, lifecycle, planner, sessions)
     if http:
         from wmagent.serve.http import http_app
 
         note(f"serving {path} at http://{host}:{port} (API: /openapi.json, MCP: /mcp); Ctrl-C stops")
-        run_http(http_app(box, token), host, port)
+        with kept or nullcontext():
+            run_http(http_app(box, token, kept), host, port)
         return
     import anyio
 
@@ -87,7 +98,7 @@ def schema(
     """
     from wmagent.service.schemas import openai_tools, plain_schemas
 
-    box = opened(path, log, columns, skip_bad, lifecycle)
+    box, _ = opened(path, log, columns, skip_bad, lifecycle)
     show_json({"tools": openai_tools(box)} if openai else {"tools": plain_schemas(box)})
 
 
@@ -98,15 +109,16 @@ def opened(
     skip_bad: bool,
     lifecycle: str,
     planner: str = "best-first",
-) -> Toolbox:
-    """Return the tools of a model folder, with the log that its cases are in where it needs one."""
+    sessions: Path | None = None,
+) -> tuple[Toolbox, Sessions | None]:
+    """Return the tools of a model folder, with the log that its cases are in where it needs one, and its sessions."""
     import torch
 
-    from wmagent.service.opening import open_toolbox
+    from wmagent.service.opening import open_served
 
     torch.set_num_threads(1)  # calls take turns; in many small batches two threads are slower
     events = None if log is None else open_log(log, columns, skip_bad, lifecycle)[0]
-    return open_toolbox(path, events, planner)
+    return open_served(path, events, planner, sessions)
 
 
 def _need(module: str, extra: str) -> None:

@@ -65,8 +65,6 @@ def test_a_session_outlives_a_server_that_is_killed(tmp_path: Path) -> None:
         after = told(client.post(f"{place}/answer", json=report))
         assert (after["facts"], after["hours"]) == (IN_REVIEW, 4.0)
         assert told(client.post(f"{place}/answer", json=report)) == after
-        more = told(client.post("/v1/explain", json={"id": after["decision"]["id"], "about": "evidence"}))
-        assert "recorded steps like it" in more["text"]
         clash = told(client.post(f"{place}/answer", json=report | {"key": "x"}), 409)
         assert "waits for 'approve'" in clash["error"]["message"]
         assert told(client.get("/v1/sessions/session-0"), 404)["error"]["type"] == "NoSession"

@@ -13,10 +13,9 @@ from tests.served import GOAL, review_folder
 from wmagent.agent.doubles import REVIEW_START
 from wmagent.errors import CheckpointError, InputError, OutOfDomain
 from wmagent.service import sessions as kept
-from wmagent.service.opening import open_served
 from wmagent.service.session_file import NoSession
 from wmagent.service.session_questions import AnswerQuestion, BeginQuestion, Session
-from wmagent.service.sessions import Clash, Sessions
+from wmagent.service.sessions import Clash, Sessions, open_sessions
 from wmagent.service.tools import Stopped, Watch
 
 YES = AnswerQuestion(approve=True)
@@ -26,9 +25,7 @@ COURSE = {"submit": IN_REVIEW, "legal_review": PASSED, "approve": {**PASSED, "st
 
 
 def opened(file: Path) -> Sessions:
-    sessions = open_served(review_folder(), sessions=file)[1]
-    assert sessions is not None
-    return sessions
+    return open_sessions(review_folder(), file)
 
 
 @pytest.fixture
@@ -166,7 +163,7 @@ def test_sessions_outlive_the_server(tmp_path: Path) -> None:
         assert [line.id for line in lines] == [whole.id, rehearsed.id, reported.id]
         assert [line.status for line in lines] == ["reached", "reached", "waiting"]
         assert sessions.answer(reported.id, report(IN_REVIEW)).facts == IN_REVIEW
-        sessions._box.version = "another"
+        sessions._version = "another"
         with pytest.raises(InputError, match="another model"):
             sessions.answer(reported.id, YES)
 

@@ -14,7 +14,6 @@ from wmagent.cli.parts import ModelPath, PlannerName
 from wmagent.errors import InputError
 
 if TYPE_CHECKING:
-    from wmagent.service.sessions import Sessions
     from wmagent.service.tools import Toolbox
 
 LogFile = Annotated[
@@ -59,19 +58,20 @@ def serve(
     from wmagent.serve.running import run_http, token_of
 
     token = token_of(token_file)
+    if sessions is not None and not http:
+        raise InputError("sessions are served over HTTP; add --http")
     if http:
         check_listening(host, token)
     _need("mcp", "serve")
     if http:
         _need("fastapi", "serve")
-    elif sessions is not None:
-        raise InputError("sessions are served over HTTP; add --http")
-    box, kept = opened(path, log, columns, skip_bad, lifecycle, planner, sessions)
+    box = opened(path, log, columns, skip_bad, lifecycle, planner)
     if http:
         from wmagent.serve.http import http_app
+        from wmagent.service.sessions import open_sessions
 
         note(f"serving {path} at http://{host}:{port} (API: /openapi.json, MCP: /mcp); Ctrl-C stops")
-        with kept or nullcontext():
+        with nullcontext() if sessions is None else open_sessions(path, sessions, planner) as kept:
             run_http(http_app(box, token, kept), host, port)
         return
     import anyio
@@ -98,7 +98,7 @@ def schema(
     """
     from wmagent.service.schemas import openai_tools, plain_schemas
 
-    box, _ = opened(path, log, columns, skip_bad, lifecycle)
+    box = opened(path, log, columns, skip_bad, lifecycle)
     show_json({"tools": openai_tools(box)} if openai else {"tools": plain_schemas(box)})
 
 
@@ -109,16 +109,15 @@ def opened(
     skip_bad: bool,
     lifecycle: str,
     planner: str = "best-first",
-    sessions: Path | None = None,
-) -> tuple[Toolbox, Sessions | None]:
-    """Return the tools of a model folder, with the log that its cases are in where it needs one, and its sessions."""
+) -> Toolbox:
+    """Return the tools of a model folder, with the log that its cases are in where it needs one."""
     import torch
 
-    from wmagent.service.opening import open_served
+    from wmagent.service.opening import open_toolbox
 
     torch.set_num_threads(1)  # calls take turns; in many small batches two threads are slower
     events = None if log is None else open_log(log, columns, skip_bad, lifecycle)[0]
-    return open_served(path, events, planner, sessions)
+    return open_toolbox(path, events, planner)
 
 
 def _need(module: str, extra: str) -> None:

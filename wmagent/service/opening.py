@@ -12,7 +12,6 @@ from wmagent.service.tools import Toolbox
 
 if TYPE_CHECKING:
     from wmagent.domain.event_log import EventLog
-    from wmagent.service.sessions import Sessions
 
 
 def kind_of(path: Path) -> str:
@@ -27,13 +26,6 @@ def kind_of(path: Path) -> str:
 
 def open_toolbox(path: Path, log: EventLog | None = None, planner: str = "best-first") -> Toolbox:
     """Return the tools of a model; models of event logs need the `log` whose cases they are asked about."""
-    return open_served(path, log, planner)[0]
-
-
-def open_served(
-    path: Path, log: EventLog | None = None, planner: str = "best-first", sessions: Path | None = None
-) -> tuple[Toolbox, Sessions | None]:
-    """Return the tools of a model, and its planning sessions where a file to keep them in is given."""
     kind = kind_of(path)
     version = hashlib.sha256((path / "config.json").read_bytes()).hexdigest()[:12]
     if kind == "process-model":
@@ -44,15 +36,7 @@ def open_served(
             raise InputError(
                 f"{path} was learned from an event log; give the log with the cases to ask about: --log FILE"
             )
-        if sessions is not None:
-            raise InputError(f"{path} was learned from an event log; sessions need a model of transitions")
-        return ProcessTools(ProcessModel.load(path), log, path).toolbox(path.name, version), None
+        return ProcessTools(ProcessModel.load(path), log, path).toolbox(path.name, version)
     from wmagent.service.world import open_world
 
-    tools = open_world(path, planner)
-    box = tools.toolbox(path.name, version)
-    if sessions is None:
-        return box, None
-    from wmagent.service.sessions import Sessions
-
-    return box, Sessions(tools, box, sessions)
+    return open_world(path, planner).toolbox(path.name, version)

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +24,8 @@ from wmagent.service.session_questions import (
     SessionLine,
     SessionList,
 )
-from wmagent.service.tools import Answered, Toolbox, Watch
-from wmagent.service.world import WorldTools, decision, differing
+from wmagent.service.tools import WATCH, Watch
+from wmagent.service.world import WorldTools, decision, differing, open_world
 
 if TYPE_CHECKING:
     from wmagent.agent.episode import Episode
@@ -37,16 +40,16 @@ class Clash(InputError):
 
 
 class Sessions:
-    """The sessions of one model in one SQLite file. `box` are the model's tools: one call thinks at a time, and the
-    plans of sessions can be explained there. Close it, or use it with `with`."""
+    """The sessions of one model in one SQLite file; `version` tells models apart. One call thinks at a time. Close it,
+    or use it with `with`."""
 
-    def __init__(self, tools: WorldTools, box: Toolbox, file: str | Path) -> None:
+    def __init__(self, tools: WorldTools, version: str, file: str | Path) -> None:
         from wmagent.agent.agent import Agent
 
-        self._tools, self._box = tools, box
+        self._tools, self._version = tools, version
         self._agent = Agent(tools.agent.model, planner=tools.agent.planner, checkpoint=Path(file))
         self._file = SessionFile(Path(file))
-        self._beginning = threading.Lock()
+        self._beginning, self._turn = threading.Lock(), threading.Lock()
 
     def begin(self, question: BeginQuestion, watch: Watch | None = None) -> Session:
         """Plan, and ask whether the first step may be done.
@@ -61,9 +64,9 @@ class Sessions:
                     f"the file holds {MOST_SESSIONS:,} sessions, which is the most; serve with another one"
                 )
             session = f"session-{uuid.uuid4().hex[:16]}"
-            begun = self._file.add(session, self._box.version, question.model_copy(update={"state": facts}))
+            begun = self._file.add(session, self._version, question.model_copy(update={"state": facts}))
         try:
-            with self._box.thinking(watch or Watch(), question.seconds):
+            with self._thinking(watch or Watch(), question.seconds):
                 episode = self._agent.act(
                     question.goal,
                     facts,
@@ -85,9 +88,9 @@ class Sessions:
         NoSession for an unknown session; Clash for an answer to another question than the one that is asked.
         """
         begun = self._file.find(session)
-        if begun.model != self._box.version:
+        if begun.model != self._version:
             raise InputError(f"session {session!r} was begun with another model; serve that one to go on with it")
-        with self._box.thinking(watch or Watch(), given.seconds):
+        with self._thinking(watch or Watch(), given.seconds):
             episode = self._stands(begun)
             waiting = asked(episode)
             said = hashlib.sha256(given.model_dump_json(exclude={"seconds", "to"}).encode()).hexdigest()
@@ -130,6 +133,20 @@ class Sessions:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    @contextmanager
+    def _thinking(self, watch: Watch, seconds: float) -> Iterator[None]:
+        """Wait for this call's turn, and let it think under its watch for at most so many seconds."""
+        watch.until = min(watch.until, time.monotonic() + seconds)
+        while not self._turn.acquire(timeout=0.1):
+            watch.step(0)
+        token = WATCH.set(watch)
+        try:
+            watch.step(0)
+            yield
+        finally:
+            WATCH.reset(token)
+            self._turn.release()
 
     def _stands(self, begun: Begun) -> Episode:
         try:
@@ -187,7 +204,7 @@ class Sessions:
             environment=one.environment,
             status=episode.status,  # type: ignore[arg-type]
             question=asked(episode),
-            decision=self._decision(begun, episode),
+            decision=None if episode.plan is None else decision(episode.plan, begun.id),
             facts=dict(episode.facts),
             steps=steps,
             hours=round(episode.duration, 3),
@@ -195,15 +212,11 @@ class Sessions:
             note=episode.note,
         )
 
-    def _decision(self, begun: Begun, episode: Episode) -> Any:
-        """Return the plan in short, and keep it so that more can be asked about it by its id."""
-        if episode.plan is None:
-            return None
-        digest = hashlib.sha256(f"{begun.id}/{len(episode.deeds)}".encode()).hexdigest()
-        key = f"session_plan-{digest[:12]}"
-        told = decision(episode.plan, key)
-        self._box.keep(key, Answered(told, episode.plan))
-        return told
+
+def open_sessions(model: Path, file: Path, planner: str = "best-first") -> Sessions:
+    """Return the sessions of a model folder that are kept in a file, created where it is missing."""
+    tools = open_world(model, planner)
+    return Sessions(tools, hashlib.sha256((model / "config.json").read_bytes()).hexdigest()[:12], file)
 
 
 def asked(episode: Episode) -> Asked | None:

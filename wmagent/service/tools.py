@@ -116,27 +116,16 @@ class Toolbox:
         if tool.kept and (found := self.find(key)) is not None:
             return found.told
         watch = watch or Watch()
+        watch.until = min(watch.until, time.monotonic() + getattr(asked, "seconds", 60.0))
         watch.most = getattr(asked, "simulations", 0)
-        with self.thinking(watch, getattr(asked, "seconds", 60.0)):
+        with self._turn(watch), _watched(watch):
             answered = tool.run(asked, key)
         if tool.kept:
-            self.keep(key, answered)
+            with self._keeping:
+                self._answers[key] = answered
+                while len(self._answers) > KEPT:
+                    self._answers.popitem(last=False)
         return answered.told
-
-    @contextmanager
-    def thinking(self, watch: Watch, seconds: float) -> Iterator[None]:
-        """Wait for this call's turn, and let it think under its watch for at most so many seconds."""
-        watch.until = min(watch.until, time.monotonic() + seconds)
-        with self._turn(watch), _watched(watch):
-            yield
-
-    def keep(self, key: str, answered: Answered) -> None:
-        """Keep an answer, so that more can be asked about it by its id; the oldest goes when there are too many."""
-        with self._keeping:
-            self._answers[key] = answered
-            self._answers.move_to_end(key)
-            while len(self._answers) > KEPT:
-                self._answers.popitem(last=False)
 
     def checked(self, name: str, arguments: Mapping[str, Any]) -> tuple[Tool, BaseModel]:
         """Return a tool and its question; InputError for what cannot be used."""

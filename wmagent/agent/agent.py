@@ -24,7 +24,7 @@ from wmagent.agent.protocols import AgentModel, Environment, Explainer, GoalRead
 from wmagent.agent.stages import AgentStages, check_answer, goal_of, run_explanation, run_plan
 from wmagent.domain.answers import Anomaly, Explanation, Plan, WhatIf
 from wmagent.domain.types import Action, Facts, Goal, Observation, Transition
-from wmagent.errors import InputError, checked_seed
+from wmagent.errors import CheckpointError, InputError, checked_seed
 from wmagent.latent.protocols import Budget, Planner
 
 Acts = Environment | IdempotentEnvironment
@@ -36,7 +36,8 @@ class Agent(Asking):
 
     `model` is a world model (see `AgentModel`), `planner` a registered name or a Planner, `proposer`,
     `explainer` and `goals` replace the behaviour prior, the templates and the rules that read goals, `checkpoint` is a
-    SQLite file that keeps `act` runs across processes. The graph is compiled on first use.
+    SQLite file, or the address postgresql://… of a database, that keeps `act` runs across processes. The graph is
+    compiled on first use.
     """
 
     def __init__(
@@ -146,7 +147,7 @@ class Agent(Asking):
                 f'approve="{approve}" waits for a person, which needs a checkpoint: Agent(…, checkpoint="runs.db")'
             )
         thread = thread or uuid.uuid4().hex
-        if self._saver is not None and self._acting.get_state(self._config(thread, 0)).values:
+        if self._saver is not None and self._snapshot(thread).values:
             raise InputError(f"there is a run named {thread!r} already; resume it or choose another name")
         begin = self._start(goal, state, seed)
         begin |= {"acting": True, "max_steps": max_steps, "ask": approve is not None, "each": approve == "each"}
@@ -214,10 +215,20 @@ class Agent(Asking):
         """Return a run's snapshot and its state, checked."""
         if self._saver is None:
             raise InputError('resuming needs the checkpoint the run was started with: Agent(…, checkpoint="runs.db")')
-        snapshot = self._acting.get_state(self._config(thread, 0))
+        snapshot = self._snapshot(thread)
         if not snapshot.values:
             raise InputError(f"there is no run named {thread!r} in this checkpoint")
         return snapshot, sound_state(snapshot.values)
+
+    def _snapshot(self, thread: str) -> Any:
+        try:
+            return self._acting.get_state(self._config(thread, 0))
+        except CheckpointError:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # what LangGraph meets in a forged one
+            raise CheckpointError(
+                f"run {thread!r} was not written by this agent ({error!r}); it may be forged"
+            ) from None
 
     def _advance(self, begin: Any, run: Run, max_steps: int) -> Episode:
         config = self._config(run.thread, max_steps)

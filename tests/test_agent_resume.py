@@ -1,17 +1,14 @@
-"""Runs that outlive a process: a person's approval, crashes, forged checkpoints, the ledger of deeds."""
+"""Runs that outlive a process: a person's approval, crashes, the ledger of deeds."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -114,9 +111,10 @@ agent.act("approved without a hold", REVIEW_START, Crashing(review_model()), thr
 """
 
 
-def crash(tmp_path: Path, when: str) -> tuple[Path, list[str]]:
-    """Run the loop in a process that is killed around the second action; return the file and what was done."""
-    script, runs, log = tmp_path / "run.py", tmp_path / "runs.db", tmp_path / "log.txt"
+def crash(tmp_path: Path, when: str, place: str | None = None) -> tuple[str, list[str]]:
+    """Run the loop in a process that is killed around the second action; return the file (or the `place` of the runs)
+    and what was done."""
+    script, runs, log = tmp_path / "run.py", place or str(tmp_path / "runs.db"), tmp_path / "log.txt"
     script.write_text(textwrap.dedent(CRASHING))
     log.touch()
     root = Path(__file__).resolve().parent.parent
@@ -172,72 +170,6 @@ def test_an_environment_that_knows_keys_settles_the_doubt_itself(tmp_path: Path)
     with Agent(review_model(), checkpoint=runs) as agent:
         assert agent.resume("t", environment).status == "reached"
     assert environment.keys == ["t/1/legal_review", "t/2/approve"]
-
-
-def waiting_run(path: Path) -> None:
-    with Agent(review_model(), checkpoint=path) as agent:
-        agent.act(WANTED, REVIEW_START, ScriptedEnvironment(review_model()), approve="ask", thread="t")
-
-
-def forge(path: Path, kind: str, change: Callable[[Any], bytes]) -> None:
-    """Replace the newest checkpoint's channel values."""
-    with sqlite3.connect(path) as connection:
-        row = connection.execute("SELECT rowid, checkpoint FROM checkpoints ORDER BY checkpoint_id DESC").fetchone()
-        connection.execute(
-            "UPDATE checkpoints SET type = ?, checkpoint = ? WHERE rowid = ?", (kind, change(row[1]), row[0])
-        )
-    connection.close()
-
-
-def test_a_forged_checkpoint_runs_no_code(tmp_path: Path) -> None:
-    import ormsgpack
-    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-
-    path, mark = tmp_path / "runs.db", tmp_path / "owned"
-    waiting_run(path)
-    forged: list[bytes] = []
-
-    def evil(blob: bytes) -> bytes:
-        payload = ormsgpack.packb(("os", "system", f"touch {mark}"))
-        data = ormsgpack.unpackb(blob, ext_hook=lambda code, data: None, option=ormsgpack.OPT_NON_STR_KEYS)
-        data["channel_values"]["note"] = ormsgpack.Ext(0, payload)
-        forged.append(ormsgpack.packb(data, option=ormsgpack.OPT_NON_STR_KEYS))
-        return forged[0]
-
-    forge(path, "msgpack", evil)
-    environment = ScriptedEnvironment(review_model())
-    with Agent(review_model(), checkpoint=path) as agent:
-        agent.resume("t", environment)
-    assert not mark.exists()
-    JsonPlusSerializer(allowed_msgpack_modules=True).loads_typed(("msgpack", forged[0]))
-    assert mark.exists()  # the same bytes do run code where foreign types are allowed
-
-
-@pytest.mark.parametrize("kind", ["pickle", "json"])
-def test_checkpoints_in_forms_that_name_code_are_not_read(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "runs.db"
-    waiting_run(path)
-    forge(path, kind, lambda blob: b'{"lc": 2, "type": "constructor", "id": ["os", "system"], "args": ["true"]}')
-    with Agent(review_model(), checkpoint=path) as agent, pytest.raises(CheckpointError, match="never read"):
-        agent.resume("t", ScriptedEnvironment(review_model()))
-
-
-def test_a_forged_plan_with_a_foreign_action_is_not_executed(tmp_path: Path) -> None:
-    import ormsgpack
-
-    path = tmp_path / "runs.db"
-    waiting_run(path)
-
-    def swap(blob: bytes) -> bytes:
-        data = ormsgpack.unpackb(blob, option=ormsgpack.OPT_NON_STR_KEYS)
-        data["channel_values"]["plan"]["steps"][0]["action"]["name"] = "delete everything"
-        return ormsgpack.packb(data, option=ormsgpack.OPT_NON_STR_KEYS)
-
-    forge(path, "msgpack", swap)
-    environment = ScriptedEnvironment(review_model())
-    with Agent(review_model(), checkpoint=path) as agent, pytest.raises(InputError, match="unknown action 'delete"):
-        agent.resume("t", environment, answer=True)
-    assert environment.executed == []
 
 
 def test_the_ledger_tells_begun_from_finished() -> None:

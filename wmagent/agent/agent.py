@@ -24,11 +24,11 @@ from wmagent.agent.protocols import AgentModel, Environment, Explainer, GoalRead
 from wmagent.agent.stages import AgentStages, check_answer, goal_of, run_explanation, run_plan
 from wmagent.domain.answers import Anomaly, Explanation, Plan, WhatIf
 from wmagent.domain.types import Action, Facts, Goal, Observation, Transition
-from wmagent.errors import InputError, checked_seed
+from wmagent.errors import CheckpointError, InputError, checked_seed
 from wmagent.latent.protocols import Budget, Planner
 
 Acts = Environment | IdempotentEnvironment
-Ask = Approve | Literal["ask"] | None
+Ask = Approve | Literal["ask", "each"] | None
 
 
 class Agent(Asking):
@@ -36,8 +36,8 @@ class Agent(Asking):
 
     `model` is a world model (see `AgentModel`), `planner` a registered name or a Planner, `proposer`,
     `explainer` and `goals` replace the behaviour prior, the templates and the rules that read goals, `checkpoint` is a
-    SQLite file that keeps `act` runs across processes. `keep` plans are kept for the next what-ifs beside them. The
-    graph is compiled on first use.
+    SQLite file, or the address postgresql://… of a database, that keeps `act` runs across processes. `keep` plans are
+    kept for the next what-ifs beside them. The graph is compiled on first use.
     """
 
     def __init__(
@@ -140,17 +140,18 @@ class Agent(Asking):
         """Plan, do the first step in the environment, observe, and plan again, until the goal or no hope is left.
 
         `approve` is asked before anything new is done: a function of the plan and its explanation, or "ask" to
-        stop with status `waiting` until `resume` (needs a checkpoint). `thread` names the run in the checkpoint.
+        stop with status `waiting` until `resume` (needs a checkpoint); "each" stops so before every step, whether or
+        not it was agreed to before. `thread` names the run in the checkpoint.
         """
-        if approve == "ask" and self._saver is None:
+        if approve in ("ask", "each") and self._saver is None:
             raise InputError(
-                'approve="ask" waits for a person, which needs a checkpoint: Agent(…, checkpoint="runs.db")'
+                f'approve="{approve}" waits for a person, which needs a checkpoint: Agent(…, checkpoint="runs.db")'
             )
         thread = thread or uuid.uuid4().hex
-        if self._saver is not None and self._acting.get_state(self._config(thread, 0)).values:
+        if self._saver is not None and self._snapshot(thread).values:
             raise InputError(f"there is a run named {thread!r} already; resume it or choose another name")
         begin = self._start(goal, state, seed)
-        begin |= {"acting": True, "max_steps": max_steps, "ask": approve is not None}
+        begin |= {"acting": True, "max_steps": max_steps, "ask": approve is not None, "each": approve == "each"}
         run = Run(thread=thread, environment=environment, approve=approve, ledger=self._ledger)
         return self._advance(begin, run, max_steps)
 
@@ -159,14 +160,9 @@ class Agent(Asking):
 
         `answer` answers the episode's question: True or False for a plan, `{"happened": …}` for a deed in doubt.
         """
-        if self._saver is None:
-            raise InputError('resuming needs the checkpoint the run was started with: Agent(…, checkpoint="runs.db")')
         from langgraph.types import Command
 
-        snapshot = self._acting.get_state(self._config(thread, 0))
-        if not snapshot.values:
-            raise InputError(f"there is no run named {thread!r} in this checkpoint")
-        state = sound_state(snapshot.values)
+        snapshot, state = self._kept(thread)
         run = Run(thread=thread, environment=environment, approve=approve, ledger=self._ledger)
         if not snapshot.next:
             return self._episode(state, run, None)
@@ -177,6 +173,17 @@ class Agent(Asking):
             check_answer(answer, in_doubt="plan" not in snapshot.interrupts[0].value)
             command = Command(resume=answer)
         return self._advance(command, run, state["max_steps"])
+
+    def look(self, thread: str) -> Episode:
+        """Return how a kept run stands, without going on with it; `running` means that it was broken off."""
+        snapshot, state = self._kept(thread)
+        question = snapshot.interrupts[0].value if snapshot.interrupts else None
+        return self._episode(state, Run(thread=thread, ledger=self._ledger), question)
+
+    def forget(self, thread: str) -> None:
+        """Take a run out of the checkpoint; the ledger keeps its deeds."""
+        if self._saver is not None:
+            self._saver.delete_thread(thread)
 
     def close(self) -> None:
         """Close the checkpoint file, if there is one."""
@@ -204,6 +211,25 @@ class Agent(Asking):
         from wmagent.agent.graph import build_graph
 
         return build_graph(self._stages, self._saver)
+
+    def _kept(self, thread: str) -> tuple[Any, AgentState]:
+        """Return a run's snapshot and its state, checked."""
+        if self._saver is None:
+            raise InputError('resuming needs the checkpoint the run was started with: Agent(…, checkpoint="runs.db")')
+        snapshot = self._snapshot(thread)
+        if not snapshot.values:
+            raise InputError(f"there is no run named {thread!r} in this checkpoint")
+        return snapshot, sound_state(snapshot.values)
+
+    def _snapshot(self, thread: str) -> Any:
+        try:
+            return self._acting.get_state(self._config(thread, 0))
+        except CheckpointError:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # what LangGraph meets in a forged one
+            raise CheckpointError(
+                f"run {thread!r} was not written by this agent ({error!r}); it may be forged"
+            ) from None
 
     def _advance(self, begin: Any, run: Run, max_steps: int) -> Episode:
         config = self._config(run.thread, max_steps)
@@ -238,6 +264,7 @@ class Agent(Asking):
             seed=checked_seed(seed),
             acting=False,
             ask=False,
+            each=False,
             max_steps=0,
             weights=None,
             plan=None,

@@ -1,7 +1,6 @@
-"""Opens the SQLite file that keeps runs across processes, reading only plain data from it. Knows no plans.
+"""Opens the SQLite file, or the Postgres database, that keeps runs across processes. Knows savers; must not know plans.
 
-LangGraph's default serializer rebuilds any Python object a checkpoint names, so a forged file runs code; here only
-plain msgpack and LangGraph's own control types are read, and everything else is refused.
+Only plain data is read from either: see `strict`.
 """
 
 from __future__ import annotations
@@ -11,23 +10,32 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wmagent.agent.ledger import SqliteLedger
+from wmagent.agent.ledger import Ledger, SqliteLedger
+from wmagent.agent.strict import set_strict, strict_serializer
 from wmagent.errors import CheckpointError, InputError
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
+POSTGRES = ("postgresql://", "postgres://")
 
-def open_checkpoint(path: str | Path) -> tuple[BaseCheckpointSaver[Any], SqliteLedger]:
-    """Return the saver and the ledger of deeds in one SQLite file, created where it is missing.
 
-    Needs the extra `sqlite`. A file that is no SQLite database raises CheckpointError.
+def open_checkpoint(place: str | Path) -> tuple[BaseCheckpointSaver[Any], Ledger]:
+    """Return the saver and the ledger of deeds in one SQLite file (created where it is missing), or in the Postgres
+    database of an address `postgresql://…`.
+
+    Needs the extra `sqlite` or `postgres`. CheckpointError for what is no such file or database.
     """
+    set_strict()
+    if isinstance(place, str) and place.startswith(POSTGRES):
+        from wmagent.agent.postgres import open_postgres
+
+        return open_postgres(place)
     try:
         from langgraph.checkpoint.sqlite import SqliteSaver
     except ImportError:
         raise InputError("keeping runs in a file needs the extra: pip install 'wmagent[sqlite]'") from None
-    path = Path(path)
+    path = Path(place)
     if not path.parent.is_dir():
         raise InputError(f"cannot keep runs in {path}: there is no folder {path.parent}")
     # one connection each: LangGraph's saver writes from its own thread, and a transaction belongs to a connection
@@ -44,24 +52,6 @@ def open_checkpoint(path: str | Path) -> tuple[BaseCheckpointSaver[Any], SqliteL
 
 
 def close_checkpoint(saver: BaseCheckpointSaver[Any]) -> None:
-    """Close the file behind a saver of `open_checkpoint`."""
+    """Close what lies behind a saver of `open_checkpoint`."""
     with closing(saver.conn):  # type: ignore[attr-defined]
         pass
-
-
-def strict_serializer() -> Any:
-    """Return LangGraph's serializer restricted to plain data and its own control types."""
-    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-
-    class StrictSerializer(JsonPlusSerializer):
-        """Reads null, bytes and msgpack without foreign types; refuses what could name code."""
-
-        def __init__(self) -> None:
-            super().__init__(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
-
-        def loads_typed(self, data: tuple[str, bytes]) -> Any:
-            if data[0] not in ("null", "bytes", "bytearray", "msgpack"):
-                raise CheckpointError(f"the checkpoint holds {data[0]!r} data, which is never read; it may be forged")
-            return super().loads_typed(data)
-
-    return StrictSerializer()

@@ -26,6 +26,7 @@ class AgentState(TypedDict):
     seed: int
     acting: bool
     ask: bool  # a person is asked before anything new is done
+    each: bool  # … and before every step
     max_steps: int
     weights: list[float] | None
     plan: dict[str, Any] | None
@@ -43,7 +44,7 @@ class Run:
 
     thread: str = ""
     environment: Environment | IdempotentEnvironment | None = None
-    approve: Approve | Literal["ask"] | None = None
+    approve: Approve | Literal["ask", "each"] | None = None
     allowed: frozenset[int] | None = None
     budget: Budget | None = None
     ledger: Ledger = field(default_factory=Ledger)

@@ -11,7 +11,9 @@ import sqlite3
 import threading
 from typing import Any, Literal
 
-_TABLE = "CREATE TABLE IF NOT EXISTS wmagent_deeds (key TEXT PRIMARY KEY, state TEXT NOT NULL, result TEXT)"
+from wmagent.errors import CheckpointError
+
+TABLE = "CREATE TABLE IF NOT EXISTS wmagent_deeds (key TEXT PRIMARY KEY, state TEXT NOT NULL, result TEXT)"
 Row = tuple[str, "str | None"]
 
 
@@ -26,7 +28,12 @@ class Ledger:
         row = self._read(key)
         if row is None:
             return "new", None
-        return ("finished", json.loads(row[1] or "null")) if row[0] == "finished" else ("begun", None)
+        if row[0] != "finished":
+            return "begun", None
+        try:
+            return "finished", json.loads(row[1] or "null")
+        except ValueError as error:
+            raise CheckpointError(f"the ledger's deed {key!r} cannot be read ({error}); it may be forged") from None
 
     def begin(self, key: str) -> None:
         """Write down that the deed is about to be done."""
@@ -54,7 +61,7 @@ class SqliteLedger(Ledger):
         self._connection = connection
         self._lock = threading.Lock()
         with self._lock, self._connection:
-            self._connection.execute(_TABLE)
+            self._connection.execute(TABLE)
 
     def close(self) -> None:
         """Close the journal's connection."""

@@ -102,7 +102,8 @@ class AgentStages:
         if not new:
             return None
         text = self.explainer.explain(plan).text
-        return {"question": "may this plan be followed?", "actions": new, "plan": state["plan"], "text": text}
+        asked = f"may {plan.steps[0].action.label()} be done?" if state.get("each") else "may this plan be followed?"
+        return {"question": asked, "actions": new, "plan": state["plan"], "text": text}
 
     def asked(self, state: AgentState, run: Run) -> bool | None:
         """Return the answer of a callable `approve`; None when a person must be waited for."""
@@ -116,6 +117,8 @@ class AgentStages:
         check_answer(answer, in_doubt=False)
         if not answer:
             return {"status": "declined", "note": "the plan was not agreed to"}
+        if state.get("each"):
+            return {}  # nothing is agreed to beyond this step
         return {"approved": sorted({*state["approved"], *labels(run_plan(state, run))})}
 
     def explain(self, state: AgentState, run: Run) -> Update:

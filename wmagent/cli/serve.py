@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from wmagent.cli.parts import ModelPath, PlannerName
 from wmagent.errors import InputError
 
 if TYPE_CHECKING:
+    from wmagent.service.sessions import Sessions
     from wmagent.service.tools import Toolbox
 
 MOST_WORKERS = 4  # unless more are asked for: every one holds the model
@@ -41,6 +43,10 @@ def serve(
         int | None,
         typer.Option(min=0, max=64, help="Processes that think; with --http one per core."),
     ] = None,
+    sessions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --http: keep planning sessions with approval in this SQLite file."),
+    ] = None,
 ) -> None:
     """Offer a model as a tool: to chat assistants over MCP (stdin and stdout), or over HTTP.
 
@@ -53,11 +59,15 @@ def serve(
         WMAGENT_TOKEN=… wmagent serve contracts.wm --http --host 0.0.0.0
 
         wmagent serve loans.wm --log loans.xes.gz --http
+
+        wmagent serve contracts.wm --http --sessions sessions.db     (and /v1/sessions: plan, approve, act, report)
     """
     from wmagent.serve.guarding import check_listening
     from wmagent.serve.running import run_http, token_of
 
     token = token_of(token_file)
+    if sessions is not None and not http:
+        raise InputError("sessions are served over HTTP; add --http")
     if http:
         check_listening(host, token)
     _need("mcp", "serve")
@@ -69,10 +79,11 @@ def serve(
         if http:
             from wmagent.serve.http import http_app
 
-            server = http_app(box, token)
-            box.ready()
-            note(f"serving {path} at http://{host}:{port} (API: /openapi.json, MCP: /mcp); Ctrl-C stops")
-            run_http(server, host, port)
+            with nullcontext() if sessions is None else _sessions(path, sessions, planner) as kept:
+                server = http_app(box, token, kept)
+                box.ready()
+                note(f"serving {path} at http://{host}:{port} (API: /openapi.json, MCP: /mcp); Ctrl-C stops")
+                run_http(server, host, port)
             return
         import anyio
 
@@ -122,6 +133,12 @@ def opened(
     torch.set_num_threads(1)  # calls take turns; in many small batches two threads are slower
     events = None if log is None else open_log(log, columns, skip_bad, lifecycle)[0]
     return open_toolbox(path, events, planner)
+
+
+def _sessions(path: Path, file: Path, planner: str) -> Sessions:
+    from wmagent.service.sessions import open_sessions
+
+    return open_sessions(path, file, planner)
 
 
 def _need(module: str, extra: str) -> None:

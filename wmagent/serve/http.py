@@ -6,10 +6,10 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
 import anyio.from_thread
@@ -25,6 +25,9 @@ from wmagent.serve.guarding import Guarded
 from wmagent.serve.measuring import Measures
 from wmagent.service.schemas import openai_tools
 from wmagent.service.tools import Broken, Stopped, Tool, Toolbox, Watch, wrong
+
+if TYPE_CHECKING:
+    from wmagent.service.sessions import Sessions
 
 logger = logging.getLogger(__name__)
 MOST_OPEN = 128  # calls that wait or think at once; more are asked to come back
@@ -55,8 +58,9 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def http_app(box: Toolbox, token: str | None = None) -> Guarded:
-    """Return the ASGI application: `/v1/…` for the tools, `/mcp` for MCP, `/health`, `/metrics`, `/docs`."""
+def http_app(box: Toolbox, token: str | None = None, sessions: Sessions | None = None) -> Guarded:
+    """Return the ASGI application: `/v1/…` for the tools (and `/v1/sessions` where there are any), `/mcp` for MCP,
+    `/health`, `/metrics`, `/docs`."""
     from wmagent.serve.mcp import mcp_server
 
     mcp = mcp_server(box)
@@ -80,6 +84,10 @@ def http_app(box: Toolbox, token: str | None = None) -> Guarded:
     for tool in box.tools.values():
         _add_tool(app, box, tool, measures, limiter)
     _add_stream(app, box, measures, limiter)
+    if sessions is not None:
+        from wmagent.serve.session_routes import add_sessions
+
+        add_sessions(app, sessions, measures, limiter)
     _add_documents(app, box)
     _add_state(app, box, measures)
     _add_failures(app)
@@ -91,7 +99,8 @@ def http_app(box: Toolbox, token: str | None = None) -> Guarded:
 def _add_tool(app: FastAPI, box: Toolbox, tool: Tool, measures: Measures, limiter: anyio.CapacityLimiter) -> None:
     async def ask(request: Request, question: Any) -> BaseModel:
         with measures.call(tool.name) as result:
-            told = await _answered(request, box, tool, question, limiter, Watch())
+            watch = Watch()
+            told = await thought(request, lambda: box.answer(tool, question, watch), limiter, watch)
             result.append(getattr(told, "decision", "told"))
             return told
 
@@ -107,20 +116,16 @@ def _add_tool(app: FastAPI, box: Toolbox, tool: Tool, measures: Measures, limite
     )(ask)
 
 
-async def _answered(
-    request: Request, box: Toolbox, tool: Tool, question: BaseModel, limiter: anyio.CapacityLimiter, watch: Watch
+async def thought(
+    request: Request, answer: Callable[[], BaseModel], limiter: anyio.CapacityLimiter, watch: Watch
 ) -> BaseModel:
-    """Return a tool's answer, thought out on a thread; it is stopped when the client goes away."""
+    """Return an answer that is thought out on a thread under `watch`; it is stopped when the client goes away."""
     if limiter.available_tokens < 1:
         raise Busy("too many questions at once; ask again in a moment")
     told: list[BaseModel] = []
 
     async def think(done: anyio.CancelScope) -> None:
-        told.append(
-            await anyio.to_thread.run_sync(
-                lambda: box.answer(tool, question, watch), limiter=limiter, abandon_on_cancel=True
-            )
-        )
+        told.append(await anyio.to_thread.run_sync(answer, limiter=limiter, abandon_on_cancel=True))
         done.cancel()
 
     try:

@@ -1,4 +1,5 @@
-"""The commands that evaluate surfaces: a server under load. Knows these evaluations by name and their options."""
+"""The commands that evaluate surfaces: a server under load, runs that are killed. Knows these evaluations by name
+and their options."""
 
 from __future__ import annotations
 
@@ -14,6 +15,19 @@ def add(kinds: Any, shared: argparse.ArgumentParser, say: Say) -> None:
     _serving(
         kinds.add_parser("serving", parents=[shared], help="a served model under load: errors, times, memory"), say
     )
+    _kills(kinds.add_parser("kills", parents=[shared], help="kill -9 while acting: is a deed lost or done twice?"), say)
+
+
+def _kills(parser: argparse.ArgumentParser, say: Say) -> None:
+    parser.add_argument("--world", default="contract-approval")
+    parser.add_argument("--kills", type=int, default=20, help="in each kind of environment")
+
+    def run(options: argparse.Namespace) -> dict[str, Any]:
+        from wmagent.evals import kills
+
+        return kills.run(options.world, options.kills, options.seeds[0], say)
+
+    parser.set_defaults(run=run)
 
 
 def _serving(parser: argparse.ArgumentParser, say: Say) -> None:

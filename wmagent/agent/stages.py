@@ -134,7 +134,8 @@ class AgentStages:
         return {
             "question": f"{action.label()} was begun and then the run broke off; did it happen?",
             "action": action.label(),
-            "answer": "{'happened': False} to do it now; {'happened': True, 'facts': {…}} with the facts after it",
+            "answer": "{'happened': False} to do it now; {'happened': True, 'facts': {…}} with the facts after it "
+            "(and, where known, duration in hours, cost, error, done: the case is closed)",
         }
 
     def act(self, state: AgentState, run: Run, told: Any = None) -> Update:
@@ -144,7 +145,8 @@ class AgentStages:
         if progress == "finished" and result is not None:
             deed = from_plain(Deed, result)
         elif told is not None and _happened(told):
-            deed = Deed(action, told["facts"], float(told.get("duration", 0.0)), float(told.get("cost", 0.0)))
+            hours, cost, error = told.get("duration", 0.0), told.get("cost", 0.0), told.get("error")
+            deed = Deed(action, told["facts"], float(hours), float(cost), error, bool(told.get("done", False)))
             run.ledger.finish(key, to_plain(deed))
         else:
             run.ledger.begin(key)

@@ -187,7 +187,7 @@ def test_what_cannot_begin_leaves_nothing(sessions: Sessions, monkeypatch: pytes
     with pytest.raises(InputError, match="painted green"):
         begin(sessions, goal="painted green")
     with pytest.raises(Stopped):
-        begin(sessions, seconds=1e-6)
+        begin(sessions, seconds=0.01)
     assert sessions.list().sessions == []
     assert sessions._agent._saver is not None
     assert list(sessions._agent._saver.list(None)) == []

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -21,6 +21,7 @@ from wmagent.errors import InputError, WmagentError, shortened, unknown
 KEPT = 500  # answers that can be asked about, the latest
 SHOWN_ERRORS = 3
 Progress = Callable[[int, int], None]  # steps imagined so far, of at most so many
+T = TypeVar("T")
 
 
 class Stopped(WmagentError):
@@ -89,10 +90,18 @@ class Toolbox:
     """The tools of one model. `version` tells models apart: the same question to another model has another id.
 
     One call thinks at a time: search is bound to the processor, and two in one process would only delay each other.
+    `source` is what answers, for callers in the same process that need facts instead of texts.
     """
 
-    def __init__(self, title: str, tools: tuple[Tool, ...], documents: tuple[Document, ...], version: str) -> None:
-        self.title, self.version = title, version
+    def __init__(
+        self,
+        title: str,
+        tools: tuple[Tool, ...],
+        documents: tuple[Document, ...],
+        version: str,
+        source: Any = None,
+    ) -> None:
+        self.title, self.version, self.source = title, version, source
         self.tools = {tool.name: tool for tool in tools}
         self.documents = {document.name: document for document in documents}
         self._answers: OrderedDict[str, Answered] = OrderedDict()
@@ -118,14 +127,18 @@ class Toolbox:
         watch = watch or Watch()
         watch.until = min(watch.until, time.monotonic() + getattr(asked, "seconds", 60.0))
         watch.most = getattr(asked, "simulations", 0)
-        with self._turn(watch), _watched(watch):
-            answered = tool.run(asked, key)
+        answered = self.think(lambda: tool.run(asked, key), watch)
         if tool.kept:
             with self._keeping:
                 self._answers[key] = answered
                 while len(self._answers) > KEPT:
                     self._answers.popitem(last=False)
         return answered.told
+
+    def think(self, work: Callable[[], T], watch: Watch) -> T:
+        """Return what some work on the model results in, in its turn; Stopped when `watch` says so."""
+        with self._turn(watch), _watched(watch):
+            return work()
 
     def checked(self, name: str, arguments: Mapping[str, Any]) -> tuple[Tool, BaseModel]:
         """Return a tool and its question; InputError for what cannot be used."""

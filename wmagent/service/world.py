@@ -48,7 +48,7 @@ class WorldTools:
             Tool("describe_world", WORLD, asked.WorldQuestion, told.World, self.describe_world, kept=False),
         )
         card = Document("card", "The model card.", "text/markdown", self.model.card_markdown)
-        box = Toolbox(title, tools, (card,), version)
+        box = Toolbox(title, tools, (card,), version, source=self)
         box.add(Tool("explain", EXPLAIN, asked.ExplainQuestion, told.Explained, explained(box, self.agent), kept=False))
         return box
 

@@ -34,14 +34,19 @@ from wmagent.worlds.workflow import WorkflowWorld
 IN_REVIEW: Facts = {**REVIEW_START, "status": "in review"}
 PASSED: Facts = {**IN_REVIEW, "legal review": "passed"}
 NEVER = Rules(never=["never hold == placed"], outside="allow")
+GO: Any = {"messages": [("user", "go on")]}
 Calls = list[tuple[str, dict[str, Any]]]
-OUTSIDE: Facts = {"room": "outside", "door": "closed"}
+OUTSIDE: Facts = {"room": "outside", "door": "closed", "number": "1"}
 TRAP = """
 format: 1
 name: trap
 about: A room without a way out but through its door.
 facts:
   room: {values: [outside, inside, gone], start: outside}
+  number:
+    values: ["1", "2", "3", "4", "5", "6"]
+    start: {"1": 0.2, "2": 0.2, "3": 0.2, "4": 0.2, "5": 0.1, "6": 0.1}
+    static: true
   door: {values: [closed, broken], start: closed}
 actions:
   enter:
@@ -53,7 +58,7 @@ actions:
   hammer:
     guard: room == inside
     effects: [{outcomes: [{chance: 0.9, set: {door: broken}}, {chance: 0.1, set: {room: gone}}]}]
-goals: [{reach: room == gone, words: [be gone]}]
+goals: [{reach: room == gone, never: door == broken, words: [be gone and never break the door]}]
 done: room == gone or door == broken
 """
 
@@ -83,7 +88,7 @@ def tried(calls: Calls, facts: Facts, rules: Rules = NEVER, **given: Any) -> tup
     """Return what a guarded agent executed, and the results that its model was told."""
     deeds, chat = Deeds(), ScriptedChat(says=[calls])
     guard = ImagineFirst(review_box(), lambda _: facts, rules, **given)
-    create_agent(chat, deeds.tools(), middleware=[guard]).invoke({"messages": [("user", "go on")]})
+    create_agent(chat, deeds.tools(), middleware=[guard]).invoke(GO)
     return deeds.done, [message for message in chat.heard[-1] if isinstance(message, ToolMessage)]
 
 
@@ -126,11 +131,11 @@ def test_what_is_not_allowed_there_is_not_tried() -> None:
 
 
 def test_a_goal_keeps_in_reach() -> None:
-    goal = "approved within 20 days"
-    margin = Rules(goal=goal, margin=0.2, outside="allow")
+    margin = Rules(goal=GOAL, margin=0.2, most=0.9, outside="allow")
     done, (told,) = tried([("rush", {})], PASSED, margin)
     assert done == []
     assert "would fall from" in str(told.content)
+    assert told.artifact["rule"] == "goal"
     assert told.artifact["instead"] == ["approve"]
     assert tried([("approve", {})], PASSED, margin)[0] == ["approve"]
     assert tried([("rush", {})], PASSED, replace(margin, margin=0.9))[0] == ["rush"]
@@ -166,7 +171,7 @@ def test_other_business_passes_unseen() -> None:
     box = review_box()
     chat = ScriptedChat(says=[[("plan", PLAN)]])
     guard = ImagineFirst(box, lambda _: {"no": "such fact"})
-    create_agent(chat, tools(box), middleware=[guard]).invoke({"messages": [("user", "plan")]})
+    create_agent(chat, tools(box), middleware=[guard]).invoke(GO)
     assert json.loads(str(chat.heard[-1][-1].content))["decision"] == "act"
 
 
@@ -202,7 +207,7 @@ def test_steps_outside_the_record_wait_for_a_person() -> None:
         guard = ImagineFirst(review_box(), lambda _: strange, Rules(never=["never hold == placed"]))
         agent = create_agent(chat, deeds.tools(), middleware=[guard], checkpointer=InMemorySaver())
         config: Any = {"configurable": {"thread_id": str(answer)}}
-        asked = agent.invoke({"messages": [("user", "go on")]}, config)["__interrupt__"][0].value
+        asked = agent.invoke(GO, config)["__interrupt__"][0].value
         assert deeds.done == []
         assert "on fire" in asked["question"]
         agent.invoke(Command(resume=answer), config)
@@ -217,7 +222,7 @@ def test_it_is_the_same_awaited() -> None:
     async def run(call: str, facts: Facts) -> list[str]:
         deeds, chat = Deeds(), ScriptedChat(says=[[(call, {})]])
         guard = ImagineFirst(review_box(), lambda _: facts, NEVER)
-        await create_agent(chat, deeds.tools(), middleware=[guard]).ainvoke({"messages": [("user", "go on")]})
+        await create_agent(chat, deeds.tools(), middleware=[guard]).ainvoke(GO)
         return deeds.done
 
     assert asyncio.run(run("rush", IN_REVIEW)) == []
@@ -258,7 +263,7 @@ def test_langchain_tools_answer_in_json_and_tell_errors() -> None:
     delayed = {"state": dict(REVIEW_START), "until": GOAL, "delay": {"action": "submit", "hours": 5}}
     assert json.loads(named["what_if"].invoke(delayed))["id"].startswith("what_if-")
     chat = ScriptedChat(says=[[("predict", {"state": dict(REVIEW_START), "action": "fly"})], [("plan", {"goal": ""})]])
-    create_agent(chat, tools(box)).invoke({"messages": [("user", "try")]})
+    create_agent(chat, tools(box)).invoke(GO)
     first, second = [message for message in chat.heard[-1] if isinstance(message, ToolMessage)]
     assert "unknown action 'fly'" in str(first.content)
     assert "state: Field required" in str(second.content)
@@ -268,14 +273,14 @@ def test_langchain_tools_answer_in_json_and_tell_errors() -> None:
 def test_a_graph_imagines_before_its_acting_node() -> None:
     from langgraph.graph import END, START, StateGraph
 
-    seen: list[Imagined] = []
+    seen: list[Any] = []
     graph = StateGraph(Imagined)
     graph.add_node("imagine", imagining(review_box(), NEVER))
     graph.add_node("act", lambda state: seen.append(state) or {})
     graph.add_edge(START, "imagine")
     graph.add_conditional_edges("imagine", lambda state: "act" if state["decision"] == "act" else END)
     graph.add_edge("act", END)
-    compiled = graph.compile()
+    compiled: Any = graph.compile()
     found = compiled.invoke({"goal": GOAL, "facts": dict(REVIEW_START)})
     assert found["action"] == "submit"
     assert found["verdict"] is None
@@ -334,15 +339,20 @@ def test_smolagents_tools_can_be_called() -> None:
 def test_the_evaluation_counts_what_was_executed(tmp_path: Path) -> None:
     from wmagent.evals.__main__ import main
 
-    given = "--worlds contract-approval --seeds 0 --calls 6 --transitions 400 --preset tiny --text learned --no-plots"
-    assert main(["guard", *given.split(), "--out", str(tmp_path)]) == 0
+    (tmp_path / "trap.yaml").write_text(TRAP)
+    given = "--seeds 0 --calls 6 --transitions 400 --preset tiny --text learned --no-plots"
+    assert main(["guard", "--worlds", str(tmp_path / "trap.yaml"), *given.split(), "--out", str(tmp_path)]) == 0
     found = json.loads((tmp_path / "guard.json").read_text())
     (seed,) = found["per_seed"]
-    assert seed["rules"] == ["never compliance hold == placed"]
+    assert seed["rules"] == ["never door == broken"]
     for arm, counts in seed["arms"].items():
         assert {counts[kind]["n"] for kind in ("breaking", "fine", "refused")} == {6}, arm
-    assert {seed["arms"]["no guard"][kind]["blocked"] for kind in ("breaking", "fine", "refused")} == {0}
-    assert "| contract-approval: guard |" in (tmp_path / "guard.md").read_text()
+        assert all(counts[kind]["blocked"] + counts[kind]["asked"] <= 6 for kind in ("breaking", "fine")), arm
+    none, guard = seed["arms"]["no guard"], seed["arms"]["guard"]
+    assert {none[kind]["blocked"] for kind in ("breaking", "fine", "refused")} == {0}
+    assert guard["breaking"]["blocked"] == guard["named"] == 6
+    assert guard["fine"]["blocked"] == 0
+    assert "| trap: guard |" in (tmp_path / "guard.md").read_text()
 
 
 def test_calls_are_drawn_by_the_exact_truth() -> None:
@@ -354,7 +364,8 @@ def test_calls_are_drawn_by_the_exact_truth() -> None:
     hammered = truth.call({**OUTSIDE, "room": "inside"}, Action("hammer"))
     assert (hammered.now, hammered.broken) == (pytest.approx(0.9), truth.never)
     calls = drawn(truth, 1, 0)
-    assert calls["breaking"][0] in (entered, hammered)
+    (breaking,) = calls["breaking"]
+    assert (breaking.now, breaking.ever) in ((0.0, entered.ever), (hammered.now, hammered.ever))
     assert [call.action.name for call in calls["fine"]] == ["leave"]
-    with pytest.raises(InputError, match="fewer than 3 distinct calls of these kinds: breaking, fine"):
-        drawn(truth, 3, 0, most_walks=50)
+    with pytest.raises(InputError, match="fewer than 20 distinct calls of these kinds: breaking, fine"):
+        drawn(truth, 20, 0, most_walks=50)

@@ -19,7 +19,7 @@ Kind = Literal["breaking", "fine", "refused"]
 @dataclass(frozen=True)
 class Call:
     """A step that could be proposed, with the true probability that it breaks a rule: `now`, right after it, and
-    `ever`, counting what becomes unavoidable; `broken` are the facts that become true right after it."""
+    `ever`, counting what becomes unavoidable; `broken` are the facts that become true right after it, else later."""
 
     facts: Facts
     action: Action
@@ -48,7 +48,8 @@ class Truth:
         now = {one: sum(o.probability for o in outcomes if one.holds(o.facts)) for one in self.never}
         together = sum(o.probability for o in outcomes if self.bad(o.facts))
         ever = 1 - sum(o.probability * self._safe[key_of(o.facts)] for o in outcomes)
-        return Call(facts, action, together, ever, tuple(one for one, p in now.items() if p >= FINE))
+        broken = tuple(one for one, p in now.items() if p >= FINE) or self.never  # what comes later may be any of them
+        return Call(facts, action, together, ever, broken)
 
     def bad(self, facts: Facts) -> bool:
         """Return whether a forbidden fact is true."""

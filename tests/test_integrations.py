@@ -6,11 +6,9 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from langchain.agents import create_agent
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import StructuredTool
@@ -18,7 +16,6 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from tests.served import GOAL, PLAN, loans_box, review_box
-from tests.test_agent_learned import TINY
 from wmagent.agent.doubles import REVIEW_START
 from wmagent.domain.types import Action, Condition, Facts
 from wmagent.errors import InputError
@@ -28,43 +25,12 @@ from wmagent.integrations.graph import Imagined, imagining
 from wmagent.integrations.judging import Judge
 from wmagent.integrations.langchain import ImagineFirst, tools
 from wmagent.integrations.rules import Rules
-from wmagent.worlds.loading import world_from
-from wmagent.worlds.workflow import WorkflowWorld
 
 IN_REVIEW: Facts = {**REVIEW_START, "status": "in review"}
 PASSED: Facts = {**IN_REVIEW, "legal review": "passed"}
 NEVER = Rules(never=["never hold == placed"], outside="allow")
 GO: Any = {"messages": [("user", "go on")]}
 Calls = list[tuple[str, dict[str, Any]]]
-OUTSIDE: Facts = {"room": "outside", "door": "closed", "number": "1"}
-TRAP = """
-format: 1
-name: trap
-about: A room without a way out but through its door.
-facts:
-  room: {values: [outside, inside, gone], start: outside}
-  number:
-    values: ["1", "2", "3", "4", "5", "6"]
-    start: {"1": 0.2, "2": 0.2, "3": 0.2, "4": 0.2, "5": 0.1, "6": 0.1}
-    static: true
-  door: {values: [closed, broken], start: closed}
-actions:
-  enter:
-    guard: room == outside
-    effects: [{outcomes: [{set: {room: inside}}]}]
-  leave:
-    guard: room == outside
-    effects: [{outcomes: [{set: {room: gone}}]}]
-  hammer:
-    guard: room == inside
-    effects: [{outcomes: [{chance: 0.9, set: {door: broken}}, {chance: 0.1, set: {room: gone}}]}]
-goals: [{reach: room == gone, never: door == broken, words: [be gone and never break the door]}]
-done: room == gone or door == broken
-"""
-
-
-def trap() -> WorkflowWorld:
-    return world_from(yaml.safe_load(TRAP))
 
 
 class Deeds:
@@ -150,24 +116,9 @@ def test_what_a_goal_forbids_is_a_rule() -> None:
     assert "hold == placed" in str(told.content)
 
 
-def test_what_cannot_be_avoided_any_more_is_foreseen() -> None:
-    from wmagent import WorldModel, worlds
-    from wmagent.service.world import WorldTools
-
-    model = WorldModel.learn(worlds.experience(trap(), 600, seed=0), config=TINY, text="learned", seed=0)
-    box = WorldTools(model).toolbox("trap", "1")
-    rules = Rules(never=["never door == broken"], outside="allow")
-    found = Judge(box, rules).judge(OUTSIDE, Action("enter"))
-    assert found.decision == "block"
-    assert "whatever is done then" in found.because
-    assert found.probability == pytest.approx(0.9, abs=0.1)
-    assert found.instead == ("leave",)
-    assert Judge(box, replace(rules, ahead=0)).judge(OUTSIDE, Action("enter")).decision == "allow"
-    assert Judge(box, rules).judge(OUTSIDE, Action("leave")).decision == "allow"
-
-
 def test_other_business_passes_unseen() -> None:
-    assert tried([("send_weather_report", {})], {"no": "such fact"})[0] == ["send_weather_report"]
+    strict, facts = replace(NEVER, outside="block"), {"no": "such fact"}
+    assert tried([("send_weather_report", {})], facts, strict)[0] == ["send_weather_report"]
     box = review_box()
     chat = ScriptedChat(says=[[("plan", PLAN)]])
     guard = ImagineFirst(box, lambda _: {"no": "such fact"})
@@ -236,6 +187,7 @@ def test_it_is_the_same_awaited() -> None:
         (lambda: Rules(never=["never painted green"]), "painted green"),
         (lambda: Rules(never=["never hold == eternal"]), "eternal"),
         (lambda: Rules(never=[Condition("hold", "eternal")]), "eternal"),
+        (lambda: Rules(goal="approved and never hold == eternal"), "eternal"),
         (lambda: Rules(never=[" "]), "empty"),
         (lambda: Rules(floor=0.5), "give the goal"),
         (lambda: Rules(most=25), "most is a probability"),
@@ -283,7 +235,7 @@ def test_a_graph_imagines_before_its_acting_node() -> None:
     compiled: Any = graph.compile()
     found = compiled.invoke({"goal": GOAL, "facts": dict(REVIEW_START)})
     assert found["action"] == "submit"
-    assert found["verdict"] is None
+    assert found["verdict"]["decision"] == "allow"
     assert seen[-1]["plan"] == found["plan"]
     assert json.loads(json.dumps(found)) == found
     rushed = compiled.invoke({"goal": GOAL, "facts": dict(IN_REVIEW), "proposed": "rush"})
@@ -292,6 +244,10 @@ def test_a_graph_imagines_before_its_acting_node() -> None:
     fine = compiled.invoke({"goal": GOAL, "facts": dict(IN_REVIEW), "proposed": "legal review"})
     assert (fine["decision"], fine["action"]) == ("act", "legal_review")
     acted = len(seen)
+    barred = imagining(review_box(), Rules(never=["never legal review == passed"]))  # which the goal's plan needs
+    refused: Any = barred.invoke({"goal": GOAL, "facts": dict(IN_REVIEW)})
+    assert (refused["decision"], refused["action"]) == ("abstain", None)
+    assert "never legal review == passed" in refused["because"]
     for unusable in ({"goal": "painted green"}, {"facts": {}}, {"proposed": "fly"}):
         refused = compiled.invoke({"goal": GOAL, "facts": dict(REVIEW_START), **unusable})
         assert refused["decision"] == "abstain"
@@ -334,38 +290,3 @@ def test_smolagents_tools_can_be_called() -> None:
     assert named["plan"].inputs["state"]["type"] == "object"
     assert "nullable" not in named["plan"].inputs["state"]
     assert named["plan"].inputs["seed"]["nullable"] is True
-
-
-def test_the_evaluation_counts_what_was_executed(tmp_path: Path) -> None:
-    from wmagent.evals.__main__ import main
-
-    (tmp_path / "trap.yaml").write_text(TRAP)
-    given = "--seeds 0 --calls 6 --transitions 400 --preset tiny --text learned --no-plots"
-    assert main(["guard", "--worlds", str(tmp_path / "trap.yaml"), *given.split(), "--out", str(tmp_path)]) == 0
-    found = json.loads((tmp_path / "guard.json").read_text())
-    (seed,) = found["per_seed"]
-    assert seed["rules"] == ["never door == broken"]
-    for arm, counts in seed["arms"].items():
-        assert {counts[kind]["n"] for kind in ("breaking", "fine", "refused")} == {6}, arm
-        assert all(counts[kind]["blocked"] + counts[kind]["asked"] <= 6 for kind in ("breaking", "fine")), arm
-    none, guard = seed["arms"]["no guard"], seed["arms"]["guard"]
-    assert {none[kind]["blocked"] for kind in ("breaking", "fine", "refused")} == {0}
-    assert guard["breaking"]["blocked"] == guard["named"] == 6
-    assert guard["fine"]["blocked"] == 0
-    assert "| trap: guard |" in (tmp_path / "guard.md").read_text()
-
-
-def test_calls_are_drawn_by_the_exact_truth() -> None:
-    from wmagent.evals.guard_truth import Truth, drawn
-
-    truth = Truth(trap(), (Condition("door", "broken"),))
-    entered = truth.call(OUTSIDE, Action("enter"))
-    assert (entered.now, entered.ever) == (0.0, pytest.approx(0.9))  # inside, nothing but the hammer is left
-    hammered = truth.call({**OUTSIDE, "room": "inside"}, Action("hammer"))
-    assert (hammered.now, hammered.broken) == (pytest.approx(0.9), truth.never)
-    calls = drawn(truth, 1, 0)
-    (breaking,) = calls["breaking"]
-    assert (breaking.now, breaking.ever) in ((0.0, entered.ever), (hammered.now, hammered.ever))
-    assert [call.action.name for call in calls["fine"]] == ["leave"]
-    with pytest.raises(InputError, match="fewer than 20 distinct calls of these kinds: breaking, fine"):
-        drawn(truth, 20, 0, most_walks=50)

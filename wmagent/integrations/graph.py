@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from wmagent.domain.types import Action
+from wmagent.agent.matching import match_action
 from wmagent.errors import WmagentError
 from wmagent.integrations.asking import ask
-from wmagent.integrations.judging import Judge
+from wmagent.integrations.judging import Judge, Verdict
 from wmagent.integrations.rules import Rules
 from wmagent.service.tools import Toolbox
 
@@ -21,7 +21,8 @@ class Imagined(TypedDict, total=False):
     """What the node reads (`goal`, `facts`, and `proposed`, a step somebody wants to do) and what it writes.
 
     `decision` is act, done, impossible or abstain, as of the tool `plan`, and `action` what to do next: the proposed
-    step where the rules allow it, else the plan's. `verdict` says what was found of the proposed step.
+    step where the rules allow it, else the plan's, where they allow that. `verdict` says what was found of the proposed
+    step, or of the plan's.
     """
 
     goal: str
@@ -45,22 +46,15 @@ TOLD = ("decision", "action", "because", "plan", "probability", "interval", "ris
 def imagining_node(box: Toolbox, rules: Rules | None = None) -> Callable[..., dict[str, Any]]:
     """Return a function for `StateGraph.add_node`: facts and a goal in, a decision out. What cannot be used as a goal
     or as facts is a decision, too: abstain, with the reason."""
-    judge = Judge(box, rules) if rules is not None else None
+    judge = Judge(box, rules)
 
     def imagine(state: Imagined) -> dict[str, Any]:
         try:
             told = ask(box, "plan", {"goal": state.get("goal"), "state": state.get("facts")})
-            found: dict[str, Any] = {key: told[key] for key in TOLD}
-            found["verdict"] = _proposed(judge, state)
+            return {key: told[key] for key in TOLD} | _judged(judge, state, told)
         except WmagentError as error:
-            empty: dict[str, Any] = dict.fromkeys(("action", "probability", "interval", "risk", "support", "verdict"))
-            found = {**empty, "decision": "abstain", "because": str(error), "plan": [], "warnings": []}
-        verdict = found["verdict"]
-        if verdict is not None and verdict["decision"] == "allow":
-            found |= {"decision": "act", "action": verdict["action"], "because": f"{verdict['action']} breaks no rule"}
-        elif verdict is not None and verdict["decision"] == "ask":
-            found |= {"decision": "abstain", "action": None, "because": verdict["because"]}
-        return found
+            empty = dict.fromkeys(("action", "probability", "interval", "risk", "support", "verdict"))
+            return {**empty, "decision": "abstain", "because": str(error), "plan": [], "warnings": []}
 
     return imagine
 
@@ -76,12 +70,21 @@ def imagining(box: Toolbox, rules: Rules | None = None) -> CompiledStateGraph:
     return graph.compile()
 
 
-def _proposed(judge: Judge | None, state: Imagined) -> dict[str, Any] | None:
-    """Return the verdict on the step that was proposed, None where none was or no rules were given."""
-    from wmagent.agent.matching import match_action
+def _judged(judge: Judge, state: Imagined, told: dict[str, Any]) -> dict[str, Any]:
+    """Return what the rules make of the proposed step and, where they refuse it, of the plan's."""
+    found: dict[str, Any] = {"verdict": None}
+    for proposed in (state.get("proposed"), told["action"]):
+        if not proposed:
+            continue
+        verdict = judge.judge(state.get("facts", {}), match_action(proposed, judge.agent.model))
+        found["verdict"] = found["verdict"] or verdict.to_dict()
+        if verdict.decision == "allow":
+            return found | {"decision": "act", "action": verdict.action, "because": _why(told, verdict)}
+        found |= {"decision": "abstain", "action": None, "because": verdict.words()}
+        if verdict.decision == "ask":
+            break
+    return found
 
-    proposed = state.get("proposed")
-    if judge is None or not proposed:
-        return None
-    action: Action = match_action(proposed, judge.agent.model)
-    return judge.judge(state.get("facts", {}), action).to_dict()
+
+def _why(told: dict[str, Any], verdict: Verdict) -> str:
+    return told["because"] if verdict.action == told["action"] else f"{verdict.action} breaks no rule"

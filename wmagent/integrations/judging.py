@@ -3,6 +3,7 @@ Knows imagination, plans and rules; must not know any framework or how tool call
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -82,7 +83,7 @@ class Judge:
 
     def judge(self, facts: Facts, action: Action) -> Verdict:
         """Return whether a step may be done in these facts. What cannot be imagined in time is blocked."""
-        watch = Watch(until=_now() + SECONDS)
+        watch = Watch(until=time.monotonic() + SECONDS)
         try:
             return self.box.think(lambda: self._judged(facts, action), watch)
         except Stopped as error:
@@ -218,9 +219,3 @@ class Judge:
 
 def _becomes(outcomes: Sequence[Outcome], never: Sequence[Condition]) -> float:
     return sum(one.probability for one in outcomes if any(condition.holds(one.facts) for condition in never))
-
-
-def _now() -> float:
-    import time
-
-    return time.monotonic()

@@ -82,6 +82,7 @@ def understood(rules: Rules, agent: Agent) -> Understood:
     if rules.goal is not None:
         goal = agent.understand(rules.goal) if isinstance(rules.goal, str) else rules.goal
         for condition in goal.forbidden:
+            check_condition(condition, agent.model)
             never.setdefault(condition, f"never {condition.words()}")
         goal = Goal(goal.conditions, tuple(never), goal.deadline, goal.max_cost, goal.words)
         check_goal(goal, agent.model)

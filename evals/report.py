@@ -82,7 +82,9 @@ def plain_markdown(result: Mapping[str, Any]) -> str:
     rows = [(key, value) for key, value in result.items() if isinstance(value, int | float | str)]
     parts = [table(("measure", "value"), rows)]
     parts += [_parts(name, found) for name in ("summary", "mean") if (found := result.get(name))]
-    parts += [_parts(f"seed {seed.get('seed', place)}", seed) for place, seed in enumerate(result.get("per_seed", []))]
+    for place, seed in enumerate(result.get("per_seed", [])):
+        where = f"{seed['world']}, " if "world" in seed and "world" not in result else ""
+        parts.append(_parts(f"{where}seed {seed.get('seed', place)}", seed))
     return "\n\n".join([*(part for part in parts if part), _noted(result)]).rstrip()
 
 

@@ -1,5 +1,5 @@
-"""The commands that evaluate surfaces: a server under load, runs that are killed. Knows these evaluations by name
-and their options."""
+"""The commands that evaluate surfaces: a server under load, runs that are killed, a guarded agent.
+Knows these evaluations by name and their options."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ def add(kinds: Any, shared: argparse.ArgumentParser, say: Say) -> None:
         kinds.add_parser("serving", parents=[shared], help="a served model under load: errors, times, memory"), say
     )
     _kills(kinds.add_parser("kills", parents=[shared], help="kill -9 while acting: is a deed lost or done twice?"), say)
+    _guard(
+        kinds.add_parser("guard", parents=[shared], help="rule-breaking and fine tool calls of a guarded agent"), say
+    )
 
 
 def _kills(parser: argparse.ArgumentParser, say: Say) -> None:
@@ -42,5 +45,19 @@ def _serving(parser: argparse.ArgumentParser, say: Say) -> None:
         named = ("world", "transitions", "preset", "text", "clients", "seconds", "distinct", "calls")
         load = serving.Load(**{name: getattr(options, name) for name in named})
         return serving.run(load, options.seeds[0], options.models, say)
+
+    parser.set_defaults(run=run)
+
+
+def _guard(parser: argparse.ArgumentParser, say: Say) -> None:
+    parser.add_argument("--worlds", nargs="+", default=["contract-approval", "purchase-to-pay"])
+    for option, default in {"transitions": 20_000, "calls": 50}.items():
+        parser.add_argument(f"--{option}", type=int, default=default, help="calls: of each kind, world and seed")
+
+    def run(options: argparse.Namespace) -> dict[str, Any]:
+        from wmagent.evals import guard
+
+        given = {name: getattr(options, name) for name in ("transitions", "preset", "text", "calls")}
+        return guard.run(options.seeds, guard.Settings(tuple(options.worlds), **given), options.models, say)
 
     parser.set_defaults(run=run)

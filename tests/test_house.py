@@ -16,7 +16,19 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LINKED = {"worlds", "adapters", "evals"}
 LONGEST = 350  # lines of a file
-HEAVY = ("torch", "transformers", "langgraph", "sentence_transformers", "peft", "accelerate", "polars", "matplotlib")
+HEAVY = (
+    "torch",
+    "transformers",
+    "langgraph",
+    "sentence_transformers",
+    "peft",
+    "accelerate",
+    "polars",
+    "matplotlib",
+    "langchain",
+    "pydantic_ai",
+    "smolagents",
+)
 
 # part -> what it must not import, as top-level packages or parts of wmagent
 FORBIDDEN = {
@@ -53,13 +65,19 @@ FORBIDDEN = {
     "serve": {"torch", "transformers", "langgraph", "wmagent.latent", "wmagent.model", "wmagent.planning",
               "wmagent.agent", "wmagent.events", "wmagent.worlds", "wmagent.adapters", "wmagent.language",
               "wmagent.evals", "wmagent.cli"},
+    "integrations": {"torch", "transformers", "wmagent.model", "wmagent.planning", "wmagent.events", "wmagent.worlds",
+                     "wmagent.adapters", "wmagent.language", "wmagent.evals", "wmagent.cli", "wmagent.serve"},
     "evals": {"wmagent.cli"},
     "report": {"torch", "transformers", "langgraph", "wmagent.latent", "wmagent.model", "wmagent.planning",
                "wmagent.agent", "wmagent.worlds", "wmagent.adapters", "wmagent.evals", "wmagent.cli"},
 }  # fmt: skip
 
 
-SURFACES = {"wmagent.service", "wmagent.serve"}  # only the command line, evaluations and integrations know them
+SURFACES = {
+    "wmagent.service",
+    "wmagent.serve",
+    "wmagent.integrations",
+}  # only the command line, evaluations and integrations know them
 
 
 def python_files() -> list[Path]:
@@ -209,6 +227,8 @@ def test_library_code_is_silent() -> None:
         "import wmagent.worlds, wmagent.adapters, wmagent.evals",
         "import wmagent.cli.app",
         "import wmagent.report",
+        "import wmagent.integrations, wmagent.integrations.judging, wmagent.integrations.graph",
+        "import wmagent.integrations.pydantic_ai, wmagent.integrations.smolagents",
     ],
 )
 def test_imports_stay_light(code: str) -> None:

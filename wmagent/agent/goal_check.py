@@ -24,10 +24,10 @@ def check_goal(goal: Goal, model: Known) -> None:
     if not goal.conditions:
         raise InputError("the goal has no condition to reach; give at least one, such as Condition('status', 'done')")
     for condition in goal.conditions:
-        _check_condition(condition, model)
+        check_condition(condition, model)
     for condition in goal.forbidden:
         if not _never_seen(condition, model):
-            _check_condition(condition, model)
+            check_condition(condition, model)
     for name, limit in (("deadline", goal.deadline), ("max_cost", goal.max_cost)):
         if limit is not None and not (math.isfinite(limit) and limit > 0):
             raise InputError(f"the goal's {name} is {limit}; it must be above 0")
@@ -64,9 +64,10 @@ def _is_number(value: Value) -> bool:
         return False
 
 
-def _check_condition(condition: Condition, model: Known) -> None:
+def check_condition(condition: Condition, model: Known) -> None:
+    """Raise InputError for a condition on a fact or a value that the model does not know."""
     if condition.key not in model.slots:
-        raise unknown("fact", condition.key, model.slots, "The goal names it.")
+        raise unknown("fact", condition.key, model.slots, "A goal or a rule names it.")
     values = [value for value in model.values(condition.key) if value is not None]
     if condition.op in ("==", "!="):
         if not any(same_value(value, condition.value) for value in values):

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 
 from wmagent.agent.cautions import NOT, denied, is_a_value, left_over, without_objects
 from wmagent.agent.comparisons import comparison, listed, plain_number
-from wmagent.agent.goal_check import check_goal, numeric
+from wmagent.agent.goal_check import check_condition, check_goal, numeric
 from wmagent.agent.idioms import plain
 from wmagent.agent.limits import Limits, take_limits
 from wmagent.agent.meanings import meaning
@@ -143,6 +143,24 @@ def partly(words: str, model: Worded) -> tuple[list[Phrase], list[str]]:
         except InputError:
             unread.append(clause)
     return read, unread
+
+
+def forbidden(words: str, model: Worded) -> tuple[Condition, ...]:
+    """Return the facts that a rule in words forbids, such as "never rejected or withdrawn" or "status == cancelled".
+
+    Raises InputError for what cannot be read, and for values never seen: nobody could tell when they come true.
+    """
+    if not words.strip():
+        raise InputError("the rule is empty; say what must never be, such as 'never status == cancelled'")
+    found: list[Condition] = []
+    for clause in _clauses(words, model):
+        phrase = _read(clause, model)
+        if not phrase.forbidden:
+            phrase = _read(f"never {clause}", model)
+        found += phrase.conditions
+    for condition in found:
+        check_condition(condition, model)
+    return tuple(dict.fromkeys(found))
 
 
 def _speaks(text: str, model: Worded) -> bool:

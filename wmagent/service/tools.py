@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -21,6 +21,7 @@ from wmagent.errors import InputError, WmagentError, shortened, unknown
 KEPT = 500  # answers that can be asked about, the latest
 SHOWN_ERRORS = 3
 Progress = Callable[[int, int], None]  # steps imagined so far, of at most so many
+T = TypeVar("T")
 
 
 class Stopped(WmagentError):
@@ -94,13 +95,19 @@ class Toolbox:
     """The tools of one model. `version` tells models apart: the same question to another model has another id.
 
     `at_once` calls think at a time: search is bound to the processor, and two in one process would only delay each
-    other.
+    other. `source` is what answers, for callers in the same process that need facts instead of texts.
     """
 
     def __init__(
-        self, title: str, tools: tuple[Tool, ...], documents: tuple[Document, ...], version: str, at_once: int = 1
+        self,
+        title: str,
+        tools: tuple[Tool, ...],
+        documents: tuple[Document, ...],
+        version: str,
+        at_once: int = 1,
+        source: Any = None,
     ) -> None:
-        self.title, self.version = title, version
+        self.title, self.version, self.source = title, version, source
         self.opening: list[Callable[[], None]] = []
         self.closing: list[Callable[[], None]] = []
         self.tools = {tool.name: tool for tool in tools}
@@ -138,16 +145,21 @@ class Toolbox:
             return found.told
         watch = watch or Watch()
         watch.most = getattr(asked, "simulations", 0)
-        with self._turn(watch), _watched(watch):  # waiting for a turn is not counted as thinking
-            watch.until = min(watch.until, time.monotonic() + getattr(asked, "seconds", 60.0))
-            watch.step(0)
-            answered = tool.run(asked, key)
+        answered = self.think(lambda: tool.run(asked, key), watch, getattr(asked, "seconds", 60.0))
         if tool.kept:
             with self._keeping:
                 self._answers[key] = answered
                 while len(self._answers) > KEPT:
                     self._answers.popitem(last=False)
         return answered.told
+
+    def think(self, work: Callable[[], T], watch: Watch, seconds: float = 60.0) -> T:
+        """Return what some work on the model results in, in its turn; Stopped when `watch` says so or it takes longer
+        than so many seconds. Waiting for the turn is not counted."""
+        with self._turn(watch), _watched(watch):
+            watch.until = min(watch.until, time.monotonic() + seconds)
+            watch.step(0)
+            return work()
 
     def checked(self, name: str, arguments: Mapping[str, Any]) -> tuple[Tool, BaseModel]:
         """Return a tool and its question; InputError for what cannot be used."""

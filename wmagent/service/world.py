@@ -52,7 +52,7 @@ class WorldTools:
             "explain": lambda question, key: explained(box, self.agent, question),
         }
         documents = world_documents({"card": self.model.card_markdown})
-        box = Toolbox(title, world_tools(runs), documents, version)
+        box = Toolbox(title, world_tools(runs), documents, version, source=self)
         return box
 
     def plan(self, question: asked.PlanQuestion, key: str) -> Answered:

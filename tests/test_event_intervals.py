@@ -104,3 +104,13 @@ def test_no_more_cases_are_drawn_than_have_so_many_events() -> None:
     assert len(some_cases(history, np.arange(10, 50), 20, 0)) == 10
     assert set(some_cases(history, np.arange(10, 50), 10**6, 0).tolist()) == set(range(10, 50))
     assert len(some_cases(history, np.arange(50), 1, 0)) == 1
+
+
+def test_a_level_moves_where_what_is_remembered_lags_behind() -> None:
+    rng = np.random.default_rng(0)
+    width, quantiles, missed = AdaptiveWidth(held(rng.exponential(5, 500))), narrow(1)[0], []
+    for step in range(2_000):  # cases take longer and longer
+        said, true = width.apply(quantiles), float(rng.exponential(5 * 1.0008**step))
+        missed.append(true > said[2])
+        width.reveal(quantiles, said, true)
+    assert np.mean(missed) == pytest.approx(0.1, abs=0.015)

@@ -18,6 +18,7 @@ from wmagent.evals.event_trial import OURS, Trial
 from wmagent.evals.metrics import auroc, brier, ece
 from wmagent.events.following import Follower, follow, follow_hours
 from wmagent.events.heads import OutcomeHead, undecided
+from wmagent.events.intervals import AdaptiveWidth
 from wmagent.events.outlooks import Aim, chances
 from wmagent.events.rollouts import Imagination, rollouts
 from wmagent.events.values import Value
@@ -37,8 +38,8 @@ def remaining(trial: Trial) -> dict[str, Any]:
     model = trial.model
     experts = model.remaining_hours(history, rows, model.latents(history, rows))
     said = {
-        OURS: follow_hours(experts, history, rows, model.patience_hours, model.remaining.typical) / 24,
-        "wmagent, frozen": experts.mean(0) / 24,
+        OURS: follow_hours(experts, history, rows, model.patience_hours, model.remaining.typical, model.reach) / 24,
+        "wmagent, frozen": AdaptiveWidth(model.reach).apply(experts.mean(0)) / 24,
         "median per last activity": _by_last_activity(trial, rows),
     }
     if trial.boosted is not None:

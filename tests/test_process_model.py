@@ -79,7 +79,7 @@ def test_a_saved_model_says_the_same(model: ProcessModel, log: EventLog, tmp_pat
     history = model.read(log)
     rows = rows_of(history.starts, np.arange(300, 320))
     assert np.array_equal(model.experts(history, rows), again.experts(again.read(log), rows))
-    hours = [one.remaining_hours(history, rows, one.latents(history, rows)) for one in (model, again)]
+    hours = [one.remaining_interval(history, rows, one.latents(history, rows)) for one in (model, again)]
     assert np.array_equal(hours[0], hours[1])
     assert again.card == json.loads(json.dumps(model.card))
     (tmp_path / "loans.wm" / "trees.txt").write_text("tree")
@@ -132,7 +132,7 @@ def test_heads_say_what_becomes_of_a_case_and_when(model: ProcessModel, log: Eve
     assert said[hit].mean() - said[~hit].mean() > 0.4
     with pytest.raises(InputError, match="unknown activity 'grand'; did you mean 'grant'"):
         OutcomeHead(model, "grand")
-    low, middle, high = model.remaining_hours(history, rows, model.latents(history, rows)).mean(0).T
+    low, middle, high = model.remaining_interval(history, rows, model.latents(history, rows)).T
     assert (low <= middle).all()
     assert (middle <= high).all()
     end = history.hours[history.starts[1:] - 1][np.searchsorted(history.starts, rows, side="right") - 1]

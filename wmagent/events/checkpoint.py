@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from wmagent.errors import CheckpointError
 from wmagent.events.histories import Vocabulary
+from wmagent.events.intervals import Reach
 from wmagent.events.network import HistoryNetwork
 from wmagent.events.ownership import Ownership
 from wmagent.events.process_model import ProcessModel
@@ -19,7 +20,7 @@ from wmagent.events.targets import Bins
 from wmagent.events.trees import Trees
 from wmagent.model.files import read_json, read_tensors, sha256, write_atomic, write_json, write_tensors
 
-FORMAT = 2
+FORMAT = 3
 KIND = "process-model"
 NETWORK, TREES, HOURS = FILES = ("network.safetensors", "trees.txt", "remaining.json")
 OWNERSHIP = "ownership.yaml"  # for people to edit, so its contents are not held to what was saved
@@ -29,7 +30,7 @@ class _Header(BaseModel):
     """What config.json holds."""
 
     model_config = ConfigDict(extra="forbid")
-    format: Literal[2]
+    format: Literal[3]
     kind: Literal["process-model"]
     seed: int
     settings: EventSettings
@@ -37,6 +38,7 @@ class _Header(BaseModel):
     weights: list[float]
     imagined_weights: list[float]
     patience_hours: float
+    reach: Reach
     gaps: dict[str, list[float]]
     remaining: dict[str, list[float]]
     classes: list[int] | None
@@ -65,6 +67,7 @@ def save(model: ProcessModel, folder: Path) -> None:
         weights=model.weights.tolist(),
         imagined_weights=model.imagined_weights.tolist(),
         patience_hours=model.patience_hours,
+        reach=model.reach,
         gaps=_plain(model.gaps),
         remaining=_plain(model.remaining),
         classes=model.trees.classes.tolist() if model.trees else None,
@@ -117,6 +120,7 @@ def load(folder: Path) -> ProcessModel:
         np.array(header.weights),
         np.array(header.imagined_weights),
         header.patience_hours,
+        header.reach,
         courses,
         Ownership.read(folder / OWNERSHIP, words.activities),
         header.card,

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from wmagent.domain.event_log import rows_of
 from wmagent.events.counts import Remembered
 from wmagent.events.histories import Histories
-from wmagent.events.online import AdaptiveSets, AdaptiveWidth, Correction, LeastError, LocalMixture, TopCalibration
+from wmagent.events.intervals import UNKNOWN, AdaptiveWidth, Reach
+from wmagent.events.online import AdaptiveSets, Correction, LeastError, LocalMixture, TopCalibration
 from wmagent.events.process_model import ORDERS, ProcessModel
 from wmagent.events.targets import targets
 
@@ -126,10 +127,10 @@ def follow_hours(
     rows: NDArray[np.int64],
     patience: float,
     typical: float,
-    coverage: float = 0.8,
+    reach: Reach = UNKNOWN,
 ) -> NDArray[np.float64]:
     """Return (n, 3) low, median and high hours until the end of the case, from what `experts` (e, n, 3) say after each
-    row, weighted and stretched by what was known by then.
+    row, weighted and stretched by what was known by then; at first stretched by what held-out cases had told (`reach`).
 
     Experts are weighed by the cases that are over, in units of `typical` hours. An interval is judged once its upper
     end and the `patience` of a model (hours) have passed, whatever came of the case: to judge what ended first would
@@ -138,7 +139,8 @@ def follow_hours(
     asked_at = history.hours[rows]
     place_of = np.searchsorted(history.starts, rows, side="right") - 1
     cases = [history.hours[start:stop] for start, stop in pairwise(history.starts)]
-    found, weighing, width = np.empty(experts.shape[1:]), LeastError(len(experts), typical), AdaptiveWidth(coverage)
+    weighing, width = LeastError(len(experts), typical), AdaptiveWidth(reach)
+    weighed, found = np.empty(experts.shape[1:]), np.empty(experts.shape[1:])
     queue = [(moment, _ASKED, place) for place, moment in enumerate(asked_at.tolist())]
     queue += [(float(cases[case][-1]) + patience, _OVER, place) for place, case in enumerate(place_of.tolist())]
     heapq.heapify(queue)
@@ -146,10 +148,11 @@ def follow_hours(
         moment, kind, place = heapq.heappop(queue)
         times = cases[place_of[place]]
         if kind == _ASKED:
-            found[place] = width.apply(np.tensordot(weighing.weights, experts[:, place], 1))
+            weighed[place] = np.tensordot(weighing.weights, experts[:, place], 1)
+            found[place] = width.apply(weighed[place])
             heapq.heappush(queue, (moment + float(found[place, 2]) + patience, _JUDGED, place))
         elif kind == _JUDGED:
-            width.reveal(found[place], float(times[times <= moment][-1] - asked_at[place]))
+            width.reveal(weighed[place], found[place], float(times[times <= moment][-1] - asked_at[place]))
         else:
             weighing.reveal(experts[:, place, 1], float(times[-1] - asked_at[place]))
     return found

@@ -52,7 +52,7 @@ def forecasts(model: ProcessModel, log: EventLog, cases: Sequence[str] | None = 
         return []
     rows = last[asked]
     followed = follow(model, history, rows, np.arange(len(history)))
-    remaining = model.remaining_hours(history, rows, model.latents(history, rows)).mean(0)
+    remaining = model.remaining_interval(history, rows, model.latents(history, rows))
     names = (*model.vocabulary.activities, END)
     found = []
     for place in np.argsort(-history.hours[rows], kind="stable").tolist():

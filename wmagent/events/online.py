@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 FLOOR = 1e-6
-MOST_STRETCH = 4.0  # what no stretching can cover must not stretch without end
 
 
 @dataclass
@@ -162,31 +161,6 @@ class AdaptiveSets:
             self._sorted = np.sort(self.scores)
         rank = int(np.ceil((len(self.scores) + 1) * (1 - self.level))) - 1
         return float(self._sorted[min(rank, len(self._sorted) - 1)]) if rank >= 0 else -1.0
-
-
-@dataclass
-class AdaptiveWidth:
-    """An interval around a median whose two sides are stretched, each until it misses half of what `coverage` leaves
-    (adaptive conformal inference by sides, step `rate`)."""
-
-    coverage: float = 0.8
-    rate: float = 0.005
-    below: float = 1.0
-    above: float = 1.0
-
-    def apply(self, quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return (low, median, high) with both sides stretched; nothing is below 0."""
-        low, middle, high = quantiles
-        return np.array([max(0.0, middle - self.below * (middle - low)), middle, middle + self.above * (high - middle)])
-
-    def reveal(self, said: NDArray[np.float64], true: float) -> None:
-        """Follow a number of which it is now known on which side of the interval in (low, median, high) it lies."""
-        self.below = self._stretched(self.below, true < said[0])
-        self.above = self._stretched(self.above, true > said[2])
-
-    def _stretched(self, stretch: float, missed: bool) -> float:
-        change = float(np.exp(self.rate * (missed - (1 - self.coverage) / 2)))
-        return min(max(stretch * change, 1 / MOST_STRETCH), MOST_STRETCH)
 
 
 class LeastError:

@@ -20,12 +20,13 @@ from wmagent.errors import InputError, checked_seed
 from wmagent.events.counts import Counts, Remembered
 from wmagent.events.drafting import draft
 from wmagent.events.histories import Histories, Vocabulary, histories
+from wmagent.events.intervals import AdaptiveWidth, Reach
 from wmagent.events.learning import Teaching, batches, refresh, train
 from wmagent.events.network import HistoryNetwork
 from wmagent.events.online import Mixture
 from wmagent.events.overshooting import open_loop, overshoot
 from wmagent.events.ownership import Ownership
-from wmagent.events.remaining import LEVELS, RemainingTrees
+from wmagent.events.remaining import LEVELS, RemainingTrees, held_out_reach, some_cases
 from wmagent.events.settings import EventSettings, event_preset
 from wmagent.events.targets import Bins, targets
 from wmagent.events.trees import Trees, table
@@ -37,6 +38,7 @@ METERED = 500  # held-out cases whose latents are measured for collapse
 STEPS = 24  # batches per epoch at least, where the log is large enough
 FEWEST = 120  # batches in all: small logs are gone through more often
 ORDERS = (3, 5)  # of the n-gram memories
+MOST_TRIED = 10_000  # events of kept and of held-out cases by which it is found how far off the hours are
 AHEAD, MOST_IMAGINED = 3, 4_000  # events imagined, and held-out prefixes, when memories are weighed
 
 
@@ -44,8 +46,8 @@ AHEAD, MOST_IMAGINED = 3, 4_000  # events imagined, and held-out prefixes, when 
 class ProcessModel:
     """What was learned of a process. `weights` are those of the network (as it encodes, as it imagined) and the trees,
     `imagined_weights` those of the network and the memories in imagined futures. `hours` tell when a case ends;
-    `patience_hours` of silence end it. `courses` are the recorded ones: codes, is it over, how often was it seen.
-    `ownership` says who chooses what."""
+    `patience_hours` of silence end it; `reach` says how far off they were in held-out cases. `courses` are the recorded
+    ones: codes, is it over, how often was it seen. `ownership` says who chooses what."""
 
     vocabulary: Vocabulary
     settings: EventSettings
@@ -57,6 +59,7 @@ class ProcessModel:
     weights: NDArray[np.float64]
     imagined_weights: NDArray[np.float64]
     patience_hours: float
+    reach: Reach
     courses: tuple[tuple[tuple[int, ...], bool, int], ...] = field(repr=False)
     ownership: Ownership
     card: dict[str, object] = field(default_factory=dict)
@@ -105,7 +108,6 @@ class ProcessModel:
         asked = asked[wanted.next[asked] >= 0]
         tried = beside.submit(_tried, history, told, wanted.next[told], asked, vocabulary, settings, seed)
         grown = beside.submit(_trees, history, every, wanted.next[every], vocabulary, settings, seed)
-        beside.shutdown(wait=False)
         card |= train(network, teaching, kept, held, settings, seed, progress)
         overshoot(network, teaching, kept, settings, settings.overshoot, seed)
         latents, events = latents_and_events(network, history, held, settings)
@@ -116,6 +118,12 @@ class ProcessModel:
         imagined = _imagined_weights(
             network, history, gaps, latents, [spans[case] for case in kept], asked, wanted.next
         )
+        some = some_cases(history, kept, MOST_TRIED, seed), some_cases(history, held, MOST_TRIED, seed)
+        read = latents_and_events(network, history, np.concatenate(some), settings)[0]
+        reach = beside.submit(
+            held_out_reach, history, wanted.remaining, read, *some, vocabulary.end, settings.trees, seed
+        )
+        beside.shutdown(wait=False)
         if settings.refresh:
             refresh(network, teaching, order, settings, seed)
             overshoot(network, teaching, order, settings, settings.overshoot // 2, seed + 1)
@@ -139,6 +147,7 @@ class ProcessModel:
             weights,
             imagined,
             patience,
+            reach.result(),
             memory,
             draft(log),
             card,
@@ -194,6 +203,13 @@ class ProcessModel:
         with torch.inference_mode():
             probs = self.network.remaining(torch.from_numpy(latents)).softmax(-1).numpy()
         return self.remaining.quantiles(probs, np.array(LEVELS))[None]
+
+    def remaining_interval(
+        self, history: Histories, rows: NDArray[np.int64], latents: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Return (n, 3) low, median and high hours from each row until the end: the mean of the experts, stretched as
+        far as held-out cases needed it."""
+        return AdaptiveWidth(self.reach).apply(self.remaining_hours(history, rows, latents).mean(0))
 
     def memories(self, half_life: float = math.inf) -> list[Counts]:
         """Return n-gram memories of the recorded courses, one for each of ORDERS. Those that fade (`half_life` in

@@ -1,4 +1,5 @@
-"""Hours until the end of a case, with an 80 % interval: quantiles of boosted trees. Knows arrays and LightGBM."""
+"""Hours until the end of a case, with an 80 % interval: quantiles of boosted trees, and how far off they are.
+Knows histories and LightGBM; must not know the network."""
 
 from __future__ import annotations
 
@@ -10,7 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wmagent.events.trees import boosted, readings
+from wmagent.domain.event_log import cases_of, rows_of
+from wmagent.events.histories import Histories
+from wmagent.events.intervals import UNKNOWN, Reach, by_chance_to_end
+from wmagent.events.trees import boosted, readings, table
 
 LEVELS = (0.1, 0.5, 0.9)  # a median and its 80 % interval
 SETTINGS = {"objective": "quantile", "learning_rate": 0.05, "min_data_in_leaf": 40, "feature_fraction": 0.6}
@@ -48,3 +52,34 @@ class RemainingTrees:
         import lightgbm
 
         return [[lightgbm.Booster(model_str=text) for text in reader] for reader in self.texts]
+
+
+def some_cases(history: Histories, cases: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
+    """Return cases, drawn among some, that have at most so many events together; at least one."""
+    drawn = np.random.default_rng(seed).permutation(cases)
+    return drawn[: max(1, int((np.cumsum(np.diff(history.starts)[drawn]) <= most).sum()))]
+
+
+def held_out_reach(
+    history: Histories,
+    hours: NDArray[np.float64],
+    latents: NDArray[np.float32],
+    kept: NDArray[np.int64],
+    held: NDArray[np.int64],
+    activities: int,
+    rounds: int,
+    seed: int,
+) -> Reach:
+    """Return how far off trees that learn from the cases `kept` are in later cases `held`, of which those count more
+    that could hardly have ended in time; `hours` (events,) that remain are NaN where a case is not over, `latents` are
+    (events, d)."""
+    begins, ends = history.hours[history.starts[:-1]], history.hours[history.starts[1:] - 1]
+    learned, asked = (rows[~np.isnan(hours[rows])] for rows in (rows_of(history.starts, part) for part in (kept, held)))
+    if not rounds or not len(learned) or not len(asked):
+        return UNKNOWN
+    trees = RemainingTrees.fit(table(history, learned, activities), latents[learned], hours[learned], rounds, seed)
+    said = trees.predict(table(history, asked, activities), latents[asked]).mean(0)
+    case = cases_of(history.starts)[asked]
+    cut = float(ends[~np.isnan(hours[history.starts[:-1]])].max())
+    weights = by_chance_to_end(begins[case], ends[case], float(begins[held].min()), cut)
+    return Reach.of(said, hours[asked], weights)

@@ -91,7 +91,7 @@ class Watcher:
         case.expected = self.detector.expect(past, latents[0], self.model.experts(history, last)[:, 0])
         self._plan(event.case, case)
         told = case.expected.events
-        remaining = self.model.remaining_hours(history, last, latents).mean(0)[0]
+        remaining = self.model.remaining_interval(history, last, latents)[0]
         yield Watched(
             event.case,
             len(case.events),

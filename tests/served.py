@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
+
+import uvicorn
 
 from tests.event_logs import loans
 from tests.test_agent_learned import TINY, log
@@ -41,3 +49,22 @@ def loans_box() -> Toolbox:
     folder, events = Path(mkdtemp()) / "loans.wm", read_log(loans()).log
     ProcessModel.learn(events, seed=0, preset="tiny").save(folder)
     return open_toolbox(folder, events)
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[str]:
+    """Serve an application on a real server; gives its address."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
+    assert not thread.is_alive()

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from typer.testing import CliRunner
 
-from tests.served import GOAL, PLAN, SKIPPED, review_box, review_folder
+from tests.served import GOAL, PLAN, SKIPPED, review_box, review_folder, serving
 from wmagent.agent.doubles import REVIEW_START
 from wmagent.cli.app import app
 from wmagent.errors import InputError
@@ -26,19 +22,11 @@ from wmagent.serve.running import token_of
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
     """A client of a real server."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(http_app(review_box()), host="127.0.0.1", port=port, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as found_client:
-        yield found_client
-    server.should_exit = True
-    thread.join(30)
-    assert not thread.is_alive()
+    with (
+        serving(http_app(review_box())) as address,
+        httpx.Client(base_url=address, timeout=60) as found,
+    ):
+        yield found
 
 
 def test_routes_answer_as_tools_do(client: httpx.Client) -> None:

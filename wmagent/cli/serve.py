@@ -53,9 +53,9 @@ def serve(
     token = token_of(token_file)
     if http:
         check_listening(host, token)
-    _need("mcp", "serve")
+    needed("mcp", "serve")
     if http:
-        _need("fastapi", "serve")
+        needed("fastapi", "serve")
     box = opened(path, log, columns, skip_bad, lifecycle, planner)
     if http:
         from wmagent.serve.http import http_app
@@ -109,7 +109,8 @@ def opened(
     return open_toolbox(path, events, planner)
 
 
-def _need(module: str, extra: str) -> None:
+def needed(module: str, extra: str) -> None:
+    """Raise InputError where an extra is not installed."""
     from importlib.util import find_spec
 
     if find_spec(module) is None:

@@ -63,6 +63,7 @@ class Outcome(Answer):
 
     probability: float
     changes: list[str]
+    facts: dict[str, Value | None] = Field(default={}, description="The changed facts as they are then, null: gone.")
     hours: float
     ends_the_case: bool = False
 

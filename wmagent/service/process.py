@@ -12,6 +12,7 @@ from wmagent.errors import InputError, unknown
 from wmagent.report.wording import percent
 from wmagent.service import answers as told
 from wmagent.service import case_questions as asked
+from wmagent.service.examples import case_examples
 from wmagent.service.questions import ExplainQuestion
 from wmagent.service.tools import Answered, Document, Tool, Toolbox
 from wmagent.service.world import ANOMALY, EXPLAIN, MOST_ACTIONS, MOST_WARNINGS, PLAN, WHAT_IF
@@ -45,7 +46,7 @@ class ProcessTools:
             Tool("describe_world", WORLD, asked.ProcessQuestion, told.World, self.describe_world, kept=False),
         )
         ownership = Document("ownership", "Who chooses each activity.", "application/yaml", self._ownership)
-        box = Toolbox(title, tools, (ownership,), version)
+        box = Toolbox(title, tools, (ownership, case_examples(self.process)), version)
 
         def explain(question: ExplainQuestion, key: str) -> Answered:
             found = box.find(question.id)

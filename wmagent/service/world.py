@@ -13,6 +13,7 @@ from wmagent.latent.protocols import Budget
 from wmagent.report.wording import changes, percent
 from wmagent.service import answers as told
 from wmagent.service import questions as asked
+from wmagent.service.examples import world_examples
 from wmagent.service.explaining import explained
 from wmagent.service.tools import Answered, Document, Tool, Toolbox
 from wmagent.service.watched import watched
@@ -48,7 +49,7 @@ class WorldTools:
             Tool("describe_world", WORLD, asked.WorldQuestion, told.World, self.describe_world, kept=False),
         )
         card = Document("card", "The model card.", "text/markdown", self.model.card_markdown)
-        box = Toolbox(title, tools, (card,), version)
+        box = Toolbox(title, tools, (card, world_examples(self.model, self.imagined.starts)), version)
         box.add(Tool("explain", EXPLAIN, asked.ExplainQuestion, told.Explained, explained(box, self.agent), kept=False))
         return box
 
@@ -164,6 +165,7 @@ class WorldTools:
                 told.Outcome(
                     probability=round(outcome.probability, 4),
                     changes=differing(facts, outcome.facts),
+                    facts={key: outcome.facts.get(key) for key in differing_keys(facts, outcome.facts)},
                     hours=round(outcome.duration, 3),
                     ends_the_case=ends(outcome.facts),
                 )
@@ -239,8 +241,13 @@ def rounded(number: float | None) -> float | None:
 
 def differing(before: Facts, after: Facts) -> list[str]:
     """Return what is otherwise afterwards, one text per fact."""
-    keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    keys = differing_keys(before, after)
     return [f"{key}: {before.get(key, '(none)')} → {after.get(key, '(none)')}" for key in keys]
+
+
+def differing_keys(before: Facts, after: Facts) -> list[str]:
+    """Return the facts that are otherwise afterwards."""
+    return [key for key in {**before, **after} if before.get(key) != after.get(key)]
 
 
 def ends(facts: object) -> bool:

@@ -13,6 +13,11 @@ export function steps(section, { goal, read, write, plan, failed }) {
 
   async function begin(told) {
     kept ??= (await look("/v1/sessions")) !== null;
+    if (session) {
+      const end = session.question ? null : `The session ended: ${session.status}. ${session.note ?? ""}`;
+      show(session.question, end);
+      return;
+    }
     if (told.decision !== "act") {
       if (told.decision === "done" && log.length) show(null, "The goal is reached.");
       else section.hidden = true;
@@ -27,13 +32,12 @@ export function steps(section, { goal, read, write, plan, failed }) {
     fill(section, el("h2", { id: "steps-head" }, "Step by step"),
       el("p", { class: "soft" }, how),
       done.length ? el("ol", { class: "log" }, done) : null,
+      rejected.length ? el("p", { class: "soft" }, `Left out: ${rejected.join(", ")}`) : null,
       end && el("p", { class: "because" }, end),
       question && el("p", { class: "because" }, question.text),
       question && el("div", { class: "row" },
         el("button", { type: "button", class: "main", id: "approve", onclick: () => decided(question, true) }, "Approve"),
-        el("button", { type: "button", id: "reject", onclick: () => decided(question, false) }, "Reject")),
-      log.length || rejected.length
-        ? el("button", { type: "button", class: "quiet", onclick: () => { reset(); plan([], true); } }, "Start anew") : null);
+        el("button", { type: "button", id: "reject", onclick: () => decided(question, false) }, "Reject")));
   }
 
   async function decided(question, approve) {
@@ -43,7 +47,7 @@ export function steps(section, { goal, read, write, plan, failed }) {
       else if (approve) await rehearsed(question.action);
       else {
         rejected.push(question.action);
-        await plan(rejected, true);
+        await plan(rejected);
       }
     } catch (error) {
       failed(error);
@@ -64,7 +68,7 @@ export function steps(section, { goal, read, write, plan, failed }) {
     write(facts);
     log.push({ action, outcome: `${likeliest.changes.join(", ") || "nothing changes"} (${percent(likeliest.probability)})` });
     if (likeliest.ends_the_case) show(null, "The case ends here.");
-    else await plan(rejected, true);
+    else await plan(rejected);
   }
 
   async function answered(question, approve) {
@@ -74,8 +78,7 @@ export function steps(section, { goal, read, write, plan, failed }) {
     }
     log = session.steps.map((one) => ({ action: one.action, outcome: one.error ?? (one.changes.join(", ") || "nothing changes") }));
     write(session.facts);
-    const asks = session.question && { action: session.question.action, text: session.question.text };
-    show(asks, asks ? null : `The session ended: ${session.status}. ${session.note ?? ""}`);
+    await plan();
   }
 
   function reset() {

@@ -58,7 +58,7 @@ function imagined(world, examples) {
     fill(at("futures"), el("h2", { id: "futures-head" }, "Imagined futures"), count,
       el("div", { class: "forest" }, tree.node, branch));
     thinking(asked.goal);
-    let next = 0, told = null;
+    let next = 0, told = null, summary = "";
     await stream("/v1/plan/grow", asked, async (name, data) => {
       if (name === "progress") count.textContent = `${data.imagined.toLocaleString("en")} of at most ${data.of.toLocaleString("en")} steps imagined …`;
       if (name === "answer") told = data;
@@ -68,10 +68,11 @@ function imagined(world, examples) {
       next = performance.now() + PACE;
       tree.show(data.nodes, data.probability);
       thinking(asked.goal, data.probability);
-      const parts = [`${data.imagined.toLocaleString("en")} steps imagined`, `the ${data.nodes.length} likeliest futures`,
+      const said = [`${data.imagined.toLocaleString("en")} steps imagined`, `the ${data.nodes.length} likeliest futures`,
         `P(goal) ${percent(data.probability)}`];
-      count.textContent = parts.join(" · ");
+      summary = said.join(" · ");
     });
+    count.textContent = summary;
     if (!tree.size()) at("futures").hidden = true;
     show(told, asked.goal, compared);
     await stepping.begin(told);

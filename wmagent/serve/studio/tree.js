@@ -5,7 +5,7 @@ import { el, percent, short, value } from "./words.js";
 
 const MOST = 40; // nodes drawn until more are opened
 const RADIUS = 7;
-const LETTER = 6.3; // px of a character on an edge
+const LETTER = 6.6; // px of a character on an edge
 
 /** Return {node, show(nodes, probability), size()}; `picked(node, nodes)` is called when another node is looked at. */
 export function futures(picked) {

@@ -62,17 +62,18 @@ async function sent(path, question, signal) {
       throw new Refused("the server does not answer; is it still running?");
     });
     if (answer.status !== 401) return answer;
-    await entry();
+    await entry(token !== null);
   }
 }
 
 let entering = null;
 
 /** Wait until a token is given; several questions wait for the same one. */
-function entry() {
+function entry(wrong) {
   entering ??= new Promise((given) => {
     const dialog = document.getElementById("entry");
     const input = document.getElementById("token");
+    document.getElementById("token-wrong").hidden = !wrong;
     dialog.addEventListener("cancel", (event) => event.preventDefault());
     dialog.addEventListener("close", () => {
       sessionStorage.setItem(KEPT, input.value);

@@ -188,4 +188,8 @@ function failed(error) {
   if (!(error instanceof Refused)) throw error;
 }
 
+// what went wrong with the last question is no longer true of the next
+document.addEventListener("click", (event) => {
+  if (event.target.closest("button")) at("trouble").hidden = true;
+}, true);
 begin().catch(failed);

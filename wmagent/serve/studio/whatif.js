@@ -36,8 +36,10 @@ export const WORLD = {
 
 /** The changes that the cases of an event log are asked about. */
 export const CASES = {
-  do: WORLD.do,
-  skip: { ...WORLD.skip, text: "the next event is not this", words: (p) => `Next is not ${p.first}` },
+  do: { ...WORLD.do, make: ({ first }) => ({ do: first }) },
+  skip: {
+    ...WORLD.skip, text: "the next event is not this", make: ({ first }) => ({ skip: first }), words: (p) => `Next is not ${p.first}`,
+  },
   insert: {
     text: "had this come, too", parts: ["first", "place"],
     make: (p) => ({ insert: { activity: p.first, place: p.place } }), words: (p) => `With ${p.first} after event ${p.place}`,

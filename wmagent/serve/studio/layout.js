@@ -2,7 +2,7 @@
 
 export const ROW = 38;
 const MARGIN = 26;
-const LAYERS = [150, 200]; // px between a state and what follows it, at least and at most
+const LAYERS = [160, 200]; // px between a state and what follows it, at least and at most
 
 /** Give every node a key that outlives the next, larger tree, its children in drawing order and its depth. */
 export function grow(nodes) {

@@ -5,7 +5,7 @@ import { el, percent, short, value } from "./words.js";
 
 const MOST = 40; // nodes drawn until more are opened
 const RADIUS = 7;
-const LETTER = 6.6; // px of a character on an edge
+const LETTER = 6.1, BOLD = 6.7; // px of a character on an edge
 
 /** Return {node, show(nodes, probability), size()}; `picked(node, nodes)` is called when another node is looked at. */
 export function futures(picked) {
@@ -90,7 +90,7 @@ export function futures(picked) {
     path.setAttribute("d", `M${from.x + RADIUS} ${from.y} C${turn} ${from.y} ${from.x + RADIUS + 2} ${at.y} ${turn} ${at.y} `
       + `L${at.x - RADIUS} ${at.y}`);
     path.setAttribute("stroke-width", (1 + 2.5 * Math.sqrt(node.reach)).toFixed(2));
-    const fits = Math.floor((at.x - RADIUS - 4 - turn) / LETTER);
+    const fits = Math.floor((at.x - RADIUS - 4 - turn) / (node.chosen ? BOLD : LETTER));
     text.replaceChildren(node.action.length > fits ? `${node.action.slice(0, fits - 1)}…` : node.action);
     chance.replaceChildren(node.probability > 0.9995 ? "" : short(node.probability));
     for (const [label, below] of [[text, -5], [chance, 13]]) {

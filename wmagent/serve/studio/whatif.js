@@ -25,7 +25,7 @@ export const WORLD = {
     make: (p) => ({ delay: { action: p.first, after: p.second } }), words: (p) => `${p.first} only after ${p.second}`,
   },
   facts: {
-    text: "had a fact been otherwise", parts: ["fact", "value"],
+    text: "change a fact", parts: ["fact", "value"],
     make: (p) => ({ facts: { [p.fact]: JSON.parse(p.value) } }), words: (p) => `Were ${p.fact} ${value(JSON.parse(p.value))}`,
   },
   policy: {

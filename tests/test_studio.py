@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from studio_page import Person, browsing, person, saved
@@ -153,6 +153,30 @@ def approve(me: Person) -> None:
     me.hears("#steps", "The goal is reached")
     assert "Done" in me.text("#decision")
     assert json.loads(me.page.input_value("#json"))["status"] == "approved"
+
+
+def test_sessions_are_used_where_the_server_keeps_them(browser: Any, tmp_path: Path) -> None:
+    sessions = pytest.importorskip("wmagent.service.sessions", reason="this wmagent keeps no sessions")
+    with (
+        sessions.open_sessions(review_folder(), tmp_path / "sessions.db", "best-first") as kept,
+        serving(cast("Any", http_app)(review_box(), None, kept)) as address,
+    ):
+        me = person(browser, address)
+        me.wait("#goal")
+        begin(me)
+        assert "session" in me.text("#steps")
+        me.tab_to("#approve")
+        me.press("Enter")
+        me.hears(".log", "submit")
+        assert [one.steps for one in kept.list().sessions] == [1]
+        assert json.loads(me.page.input_value("#json"))["status"] == "in review"
+        me.wait("#reject:not([disabled])")
+        me.tab_to("#reject")
+        me.press("Enter")
+        me.hears("#steps", "declined")
+        assert [one.status for one in kept.list().sessions] == ["declined"]
+        assert me.complaints == []
+        me.page.close()
 
 
 def test_what_cannot_be_used_is_said(browser: Any, address: str) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import uvicorn
 
@@ -18,7 +19,6 @@ from tests.test_agent_learned import TINY, log
 from wmagent.agent.doubles import REVIEW_START
 from wmagent.domain.event_log import EventLog
 from wmagent.model.world_model import WorldModel
-from wmagent.serve.http import http_app
 from wmagent.service.opening import open_toolbox
 from wmagent.service.tools import Toolbox
 
@@ -66,19 +66,19 @@ def loans_box() -> Toolbox:
 
 
 @contextmanager
-def serving(box: Toolbox) -> Iterator[str]:
-    """Serve a toolbox on a real server of this process; gives its address."""
+def serving(app: Any) -> Iterator[str]:
+    """Serve an application on a real server; gives its address."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(http_app(box), host="127.0.0.1", port=port, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
-    while not server.started:
-        time.sleep(0.02)
     try:
+        while not server.started:
+            time.sleep(0.02)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         thread.join(30)
-        assert not thread.is_alive()
+    assert not thread.is_alive()

@@ -10,8 +10,9 @@ from wmagent.agent.agent import Agent
 from wmagent.agent.doubles import REVIEW_START, ScriptedProposer, ScriptedWorldModel, review_model
 from wmagent.agent.plain import from_plain
 from wmagent.agent.proposer import BehaviourProposer
+from wmagent.agent.scripted import Rule
 from wmagent.domain.answers import Plan
-from wmagent.domain.types import Action, Condition, Facts, Goal, Observation
+from wmagent.domain.types import Action, Condition, Facts, Goal, Observation, Value
 from wmagent.domain.world import Outcome
 from wmagent.errors import CheckpointError, InputError, OutOfDomain, ProposalError
 from wmagent.worlds import load
@@ -82,6 +83,28 @@ def test_a_short_deadline_takes_the_risky_way_and_says_why_others_lost(agent: Ag
     for alternative in plan.alternatives:
         assert any(char.isdigit() for char in alternative.reason)
         assert alternative.probability <= plan.probability + 1e-9
+
+
+@pytest.mark.parametrize("dear", ["left", "right"])
+def test_the_chosen_line_runs_through_the_tree_without_a_break(dear: str) -> None:
+    """Two steps in either order lead to the same state, one order is cheaper: whichever was imagined first."""
+
+    def rule(mine: str, other: str) -> Rule:
+        def outcomes(facts: Facts) -> tuple[Outcome, ...]:
+            cost = 500.0 if mine == dear and facts[other] == "open" else 1.0
+            return (Outcome(1.0, {**facts, mine: "done"}, 1.0, cost),) if facts[mine] == "open" else ()
+
+        return outcomes
+
+    domains: dict[str, tuple[Value | None, ...]] = dict.fromkeys(("left", "right"), ("open", "done"))
+    rules = {Action("left"): rule("left", "right"), Action("right"): rule("right", "left")}
+    model = ScriptedWorldModel(domains, rules)
+    goal = Goal((Condition("left", "done"), Condition("right", "done")))
+    plan = Agent(model).plan(goal, {"left": "open", "right": "open"})
+    assert [action.name for action in plan.actions][-1] == dear
+    chosen = [node for node in plan.tree if node.chosen]
+    assert [node.action for node in chosen] == ["", *(action.name for action in plan.actions)]
+    assert all(plan.tree[node.parent].chosen for node in chosen[1:])
 
 
 def test_the_tree_starts_at_the_state_and_holds_the_chosen_line(agent: Agent) -> None:

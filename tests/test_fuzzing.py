@@ -18,17 +18,26 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 from tests.served import PLAN, SKIPPED, review_box, serving
 from wmagent.agent.doubles import REVIEW_START
 from wmagent.errors import WmagentError
+from wmagent.serve.http import http_app
 from wmagent.serve.mcp import mcp_server
 
 CALM = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[*HealthCheck])  # type: ignore[list-item]
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
 OPERATIONS = ["/v1/plan", "/v1/what_if", "/v1/predict", "/v1/explain", "/v1/check_anomaly", "/v1/describe_world"]
-OPERATIONS += ["/v1/plan/stream", "/v1/documents/{name}", "/v1/tools", "/health", "/metrics"]
+OPERATIONS += [
+    "/v1/plan/stream",
+    "/v1/plan/grow",
+    "/v1/report/{key}",
+    "/v1/documents/{name}",
+    "/v1/tools",
+    "/health",
+    "/metrics",
+]
 
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[dict[str, Any]]:
-    with serving(review_box()) as url:
+    with serving(http_app(review_box())) as url:
         found = schemathesis.openapi.from_url(f"{url}/openapi.json")
         operations = [one.ok() for one in found.get_all_operations()]  # type: ignore[union-attr]
         yield {one.path: one for one in operations}

@@ -184,6 +184,8 @@ def test_data_files_beside_the_code_are_packaged() -> None:
     assert {Path(name).suffix for name in tiny} <= kinds
     for path in (ROOT / "wmagent" / "words").glob("*.txt"):
         assert "*.txt" in listed["wmagent.words"], path
+    for path in (ROOT / "wmagent" / "serve" / "studio").iterdir():
+        assert f"studio/*{path.suffix}" in listed["wmagent.serve"], path
 
 
 def test_one_version_everywhere() -> None:

@@ -15,13 +15,17 @@ from wmagent.agent.doubles import REVIEW_START
 from wmagent.cli.app import app
 from wmagent.errors import InputError
 from wmagent.serve.guarding import MOST_BYTES, check_listening
+from wmagent.serve.http import http_app
 from wmagent.serve.running import token_of
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
     """A client of a real server."""
-    with serving(review_box()) as url, httpx.Client(base_url=url, timeout=60) as found:
+    with (
+        serving(http_app(review_box())) as address,
+        httpx.Client(base_url=address, timeout=60) as found,
+    ):
         yield found
 
 

@@ -133,7 +133,7 @@ def test_bad_arguments_are_told_to_the_model(connect: Connect) -> None:
 def test_documents_and_prompts(connect: Connect) -> None:
     async def go() -> None:
         async with connect() as client:
-            (card,) = (await client.list_resources()).resources
+            card = next(one for one in (await client.list_resources()).resources if one.name == "card")
             text = text_of((await client.read_resource(card.uri)).contents[0])
             assert "World model card" in text
             names = [prompt.name for prompt in (await client.list_prompts()).prompts]

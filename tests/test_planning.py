@@ -108,6 +108,7 @@ def test_an_imagined_plan_names_its_contingency() -> None:
     assert [model.actions[a].name for a in drive.actions] == ["drive"]
     assert drive.probability == pytest.approx(0.7)
     assert {node.state for node in search.nodes if node.chosen} == set(search.main_line)
+    assert all(node.parent < place for place, node in enumerate(search.nodes))
 
 
 def test_risk_is_priced() -> None:

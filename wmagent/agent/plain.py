@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from wmagent.domain import answers, interventions
+from wmagent.domain import answers, interventions, warrant
 from wmagent.domain import types as domain_types
 from wmagent.errors import CheckpointError
 
 T = TypeVar("T")
-_NAMES = {**vars(domain_types), **vars(answers), **vars(interventions), "Any": Any}
+_NAMES = {**vars(domain_types), **vars(answers), **vars(interventions), "Warrant": warrant.Warrant, "Any": Any}
 
 
 def from_plain(kind: type[T], data: Any, place: str = "") -> T:

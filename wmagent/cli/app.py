@@ -24,6 +24,7 @@ from wmagent.cli import (
     play,
     routing,
     serve,
+    studio,
     watch,
     what_if,
     world,
@@ -74,6 +75,7 @@ app.command("watch")(watch.watch)
 app.command("ownership")(ownership.ownership)
 app.command("describe")(describe.describe)
 app.command("serve")(serve.serve)
+app.command("studio")(studio.studio)
 app.command("schema")(serve.schema)
 app.add_typer(world.app, name="world")
 app.add_typer(lm.app, name="lm")

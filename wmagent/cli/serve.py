@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from wmagent.service.sessions import Sessions
     from wmagent.service.tools import Toolbox
 
+SessionFile = Annotated[
+    Path | None,
+    typer.Option("--sessions", metavar="FILE", help="Keep planning sessions with approval in this SQLite file."),
+]
 MOST_WORKERS = 4  # unless more are asked for: every one holds the model
 
 LogFile = Annotated[
@@ -43,10 +47,7 @@ def serve(
         int | None,
         typer.Option(min=0, max=64, help="Processes that think; with --http one per core."),
     ] = None,
-    sessions: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="With --http: keep planning sessions with approval in this SQLite file."),
-    ] = None,
+    kept_in: SessionFile = None,
 ) -> None:
     """Offer a model as a tool: to chat assistants over MCP (stdin and stdout), or over HTTP.
 
@@ -66,21 +67,21 @@ def serve(
     from wmagent.serve.running import run_http, token_of
 
     token = token_of(token_file)
-    if sessions is not None and not http:
+    if kept_in is not None and not http:
         raise InputError("sessions are served over HTTP; add --http")
     if http:
         check_listening(host, token)
-    _need("mcp", "serve")
+    needed("mcp", "serve")
     if http:
-        _need("fastapi", "serve")
-    count = workers if workers is not None else (min(MOST_WORKERS, os.cpu_count() or 1) if http else 0)
+        needed("fastapi", "serve")
+    count = workers if workers is not None else (cores() if http else 0)
     box = opened(path, log, columns, skip_bad, lifecycle, planner, count)
     try:
         if http:
             from wmagent.serve.http import http_app
 
-            with nullcontext() if sessions is None else _sessions(path, sessions, planner) as kept:
-                server = http_app(box, token, kept)
+            with sessions_in(kept_in, path, planner) as sessions:
+                server = http_app(box, token, sessions)
                 box.ready()
                 note(f"serving {path} at http://{host}:{port} (API: /openapi.json, MCP: /mcp); Ctrl-C stops")
                 run_http(server, host, port)
@@ -135,13 +136,22 @@ def opened(
     return open_toolbox(path, events, planner)
 
 
-def _sessions(path: Path, file: Path, planner: str) -> Sessions:
+def cores() -> int:
+    """Return how many processes think unless another number is asked for."""
+    return min(MOST_WORKERS, os.cpu_count() or 1)
+
+
+def sessions_in(file: Path | None, path: Path, planner: str) -> AbstractContextManager[Sessions | None]:
+    """Return the sessions that are kept in a file, None where there is none."""
+    if file is None:
+        return nullcontext()
     from wmagent.service.sessions import open_sessions
 
     return open_sessions(path, file, planner)
 
 
-def _need(module: str, extra: str) -> None:
+def needed(module: str, extra: str) -> None:
+    """Raise InputError where an extra is not installed."""
     from importlib.util import find_spec
 
     if find_spec(module) is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,11 +18,15 @@ Support = Literal["observed", "interpolated", "extrapolated"]
 
 
 class _Plain:
-    """Gives an answer its JSON form."""
+    """Gives an answer its JSON form, and its looks in a notebook."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as JSON-ready dicts and lists."""
         return plain(self)
+
+    def _repr_html_(self) -> str | None:
+        """Return the answer as notebooks show it; the report is loaded only then, for it stands above this part."""
+        return importlib.import_module("wmagent.report.notebook").shown(self)
 
 
 def plain(value: Any) -> Any:

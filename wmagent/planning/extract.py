@@ -14,7 +14,7 @@ import numpy as np
 
 from wmagent.latent.protocols import Branch, Candidate, Latent, Search, SearchNode
 from wmagent.planning.chain import SPENT, WON, Chain, follow
-from wmagent.planning.graph import ImaginedGraph
+from wmagent.planning.graph import UNSEEN, ImaginedGraph
 from wmagent.planning.induction import STOP, Limits, Values, compile_layers, induct, limits_for
 from wmagent.planning.objective import utility
 
@@ -37,7 +37,7 @@ def extract(graph: ImaginedGraph, values: Values, limits: Limits, planner: Any, 
     return Search(
         candidates=(best, *sorted(rivals.values(), key=lambda c: -c.utility)),
         states=all_states(graph),
-        nodes=tree(graph, values, lines[0].states),
+        nodes=tree(graph, values, lines[0].states, best.actions),
         branches=_branches(graph, chain, lines[0]),
         main_line=tuple(int(s) for s in lines[0].states),
         imagined=graph.imagined,
@@ -173,39 +173,43 @@ def _first_pairs(graph: ImaginedGraph, values: Values, limits: Limits, count: in
     return tuple(pair for value, pair in sorted(worth)[:count] if value < 0)
 
 
-def tree(graph: ImaginedGraph, values: Values, line: Sequence[int]) -> tuple[SearchNode, ...]:
-    """Return the likeliest part of what was imagined as a tree: every state under the edge that first led to it."""
-    edges, pairs, n = graph.edges, graph.pairs, len(graph)
-    parent_edge = graph.parent
+def tree(
+    graph: ImaginedGraph, values: Values, line: Sequence[int], actions: Sequence[int] = ()
+) -> tuple[SearchNode, ...]:
+    """Return the likeliest part of what was imagined as a tree: the main line by its own steps, every other state under
+    the edge that first led to it. Parents come before their children."""
+    edges, n = graph.edges, len(graph)
+    parent_edge, parent = _parents(graph, line, actions)
+    order = _downwards(parent)
     reach, visits = np.zeros(n), np.ones(n, dtype=np.int64)
     reach[0] = 1.0
-    for state in range(1, n):  # a parent is always imagined before its children
-        reach[state] = reach[pairs.state[edges.pair[parent_edge[state]]]] * edges.prob[parent_edge[state]]
-    np.add.at(visits, pairs.state, 1)
+    for state in order[1:]:
+        reach[state] = reach[parent[state]] * edges.prob[parent_edge[state]]
+    np.add.at(visits, graph.pairs.state, 1)
     value = values.value.max(1)
     on_line = set(line)
     score = reach * (0.05 + value) + np.isin(np.arange(n), list(line)) * 2
     kept = {0}
-    for state in np.argsort(-score, kind="stable"):
+    reachable = np.sort(order)
+    for state in reachable[np.argsort(-score[reachable], kind="stable")]:
         way = []
         here = int(state)
         while here not in kept:
             way.append(here)
-            here = int(pairs.state[edges.pair[parent_edge[here]]])
+            here = int(parent[here])
         if len(kept) + len(way) > LARGEST_TREE:
             break
         kept.update(way)
-    rows = sorted(kept)
+    rows = [state for state in order if state in kept]
     place = {state: i for i, state in enumerate(rows)}
     nodes = []
     for state in rows:
         edge = int(parent_edge[state])
-        pair = int(edges.pair[edge]) if edge >= 0 else -1
         nodes.append(
             SearchNode(
-                parent=place[int(pairs.state[pair])] if edge >= 0 else -1,
+                parent=place[int(parent[state])] if edge >= 0 else -1,
                 state=state,
-                action=int(pairs.action[pair]) if edge >= 0 else -1,
+                action=int(graph.pairs.action[edges.pair[edge]]) if edge >= 0 else -1,
                 probability=float(edges.prob[edge]) if edge >= 0 else 1.0,
                 reach=float(reach[state]),
                 value=float(value[state]),
@@ -215,3 +219,35 @@ def tree(graph: ImaginedGraph, values: Values, line: Sequence[int]) -> tuple[Sea
             )
         )
     return tuple(nodes)
+
+
+def _parents(graph: ImaginedGraph, line: Sequence[int], actions: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the edge above every state and the state above it, -1 at the start and where nothing led to it."""
+    edges, pairs = graph.edges, graph.pairs
+    above = graph.parent.copy()
+    seen = {0}
+    for here, there, action in zip(line, line[1:], actions, strict=False):
+        pair = int(graph.pair_of[here, action])
+        if there in seen:
+            continue
+        first = 0 if pair == UNSEEN else int(pairs.first_edge[pair])
+        span = np.arange(first, first + (0 if pair == UNSEEN else int(pairs.n_edges[pair])))
+        leads = span[edges.next[span] == there]
+        if not len(leads):
+            break  # from here on the line is not what was imagined; going on could close a circle
+        seen.add(there)
+        above[there] = leads[edges.prob[leads].argmax()]
+    parent = np.full(len(above), -1)
+    parent[above >= 0] = pairs.state[edges.pair[above[above >= 0]]]
+    return above, parent
+
+
+def _downwards(parent: np.ndarray) -> list[int]:
+    """Return the states below the start, layer by layer."""
+    children: dict[int, list[int]] = {}
+    for state, above in enumerate(parent.tolist()):
+        children.setdefault(above, []).append(state)
+    order = [0]
+    for state in order:
+        order.extend(children.get(state, ()))
+    return order

@@ -38,7 +38,7 @@ def record(graph: ImaginedGraph, plans: Sequence[Sequence[int]], planner: Any, b
     return Search(
         candidates=tuple(ranked[: 1 + planner.alternatives]),
         states=all_states(graph),
-        nodes=tree(graph, values, line),
+        nodes=tree(graph, values, line, ranked[0].actions),
         branches=branches,
         main_line=line,
         imagined=graph.imagined,

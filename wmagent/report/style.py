@@ -1,13 +1,11 @@
 """The page's look: one inline stylesheet for light and dark, wide and narrow. Knows no content."""
 
-CSS = """
-:root { --ink: #1d2530; --soft: #5d6b7a; --line: #d7dde4; --paper: #ffffff; --card: #f5f7f9;
-  --main: #0b6e8a; --good: #1c7c4a; --warn: #a3620a; --bad: #b3372f; --faint: #b9c3cd; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e9ee; --soft: #9aa7b4; --line: #36414c; --paper: #14191f;
-  --card: #1c232b; --main: #58b9d4; --good: #5cc48c; --warn: #e0a458; --bad: #ec7f76; --faint: #55616d; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 68rem; background: var(--paper); color: var(--ink);
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; overflow-wrap: anywhere; }
+LIGHT = """--ink: #1d2530; --soft: #5d6b7a; --line: #d7dde4; --paper: #ffffff; --card: #f5f7f9;
+  --main: #0b6e8a; --good: #1c7c4a; --warn: #a3620a; --bad: #b3372f; --faint: #b9c3cd;"""
+DARK = """--ink: #e4e9ee; --soft: #9aa7b4; --line: #36414c; --paper: #14191f;
+  --card: #1c232b; --main: #58b9d4; --good: #5cc48c; --warn: #e0a458; --bad: #ec7f76; --faint: #55616d;"""
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
+PARTS = """
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .25rem; }
 h2 { font-size: 1.15rem; margin: 2.5rem 0 .5rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line); }
 h3 { font-size: 1rem; margin: 1.25rem 0 .25rem; }
@@ -48,5 +46,12 @@ svg { display: block; max-width: none; } svg text { fill: var(--ink); font-size:
 .legend i { display: inline-block; width: .8em; height: .8em; border-radius: 50%; margin-right: .4em;
   border: 2px solid var(--faint); vertical-align: -.08em; }
 .legend .g { background: var(--good); border-color: var(--good); } .legend .c { border-color: var(--main); }
-@media print { .wide { overflow: visible; } }
+"""  # plain rules only, no @-rule: the notebook's version puts each under its own class
+CSS = f"""
+:root {{ {LIGHT} }}
+@media (prefers-color-scheme: dark) {{ :root {{ {DARK} }} }}
+* {{ box-sizing: border-box; }}
+body {{ margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 68rem; background: var(--paper); color: var(--ink);
+  font: 16px/1.5 {FONT}; overflow-wrap: anywhere; }}
+{PARTS}@media print {{ .wide {{ overflow: visible; }} }}
 """

@@ -3,8 +3,6 @@ Knows FastAPI and tools; must not know models."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +10,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
-import anyio.from_thread
 import anyio.to_thread
 from fastapi import Body, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -23,6 +20,7 @@ from sse_starlette import EventSourceResponse
 from wmagent.errors import WmagentError, unknown
 from wmagent.serve.guarding import Guarded
 from wmagent.serve.measuring import Measures
+from wmagent.serve.streaming import Say, streamed
 from wmagent.service.schemas import openai_tools
 from wmagent.service.tools import Broken, Stopped, Tool, Toolbox, Watch, wrong
 
@@ -60,8 +58,10 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 
 def http_app(box: Toolbox, token: str | None = None, sessions: Sessions | None = None) -> Guarded:
     """Return the ASGI application: `/v1/…` for the tools (and `/v1/sessions` where there are any), `/mcp` for MCP,
-    `/health`, `/metrics`, `/docs`."""
+    `/health`, `/metrics`, the studio at `/studio/`."""
+    from wmagent.serve.growing import add_growing
     from wmagent.serve.mcp import mcp_server
+    from wmagent.serve.pages import add_pages
 
     mcp = mcp_server(box)
     mcp_app = mcp.streamable_http_app(streamable_http_path="/mcp")
@@ -81,7 +81,7 @@ def http_app(box: Toolbox, token: str | None = None, sessions: Sessions | None =
     )
     measures = Measures()
     limiter = anyio.CapacityLimiter(MOST_OPEN)
-    for tool in box.tools.values():
+    for tool in box.listed:
         _add_tool(app, box, tool, measures, limiter)
     _add_stream(app, box, measures, limiter)
     if sessions is not None:
@@ -90,6 +90,8 @@ def http_app(box: Toolbox, token: str | None = None, sessions: Sessions | None =
         add_sessions(app, sessions, measures, limiter)
     _add_documents(app, box)
     _add_state(app, box, measures)
+    add_growing(app, box, measures, limiter)
+    add_pages(app, box)
     _add_failures(app)
     app.router.routes.extend(mcp_app.routes)
 
@@ -158,33 +160,13 @@ def _add_stream(app: FastAPI, box: Toolbox, measures: Measures, limiter: anyio.C
 
     async def stream(question: Any) -> EventSourceResponse:
         """Plan, and tell how far the search has come: events `progress`, then `answer` or `error`."""
-        send, receive = anyio.create_memory_object_stream[dict[str, str]](100)
 
-        def progress(imagined: int, most: int) -> None:
-            with contextlib.suppress(anyio.WouldBlock, RuntimeError):  # a slow reader misses some, a gone one all
-                anyio.from_thread.run_sync(send.send_nowait, _event("progress", {"imagined": imagined, "of": most}))
+        def think(say: Say) -> BaseModel:
+            watch.progress = lambda imagined, most: say("progress", {"imagined": imagined, "of": most}, must=False)
+            return box.answer(tool, question, watch)
 
-        async def think() -> None:
-            watch = Watch(progress=progress)
-            with measures.call(tool.name) as result:
-                async with send:
-                    try:
-                        told = await anyio.to_thread.run_sync(
-                            lambda: box.answer(tool, question, watch), limiter=limiter, abandon_on_cancel=True
-                        )
-                        result.append(getattr(told, "decision", "told"))
-                        await send.send(_event("answer", told.model_dump(mode="json")))
-                    except WmagentError as error:
-                        await send.send(_event("error", {"type": type(error).__name__, "message": str(error)}))
-                    finally:
-                        watch.stop.set()
-
-        async def events() -> AsyncIterator[dict[str, str]]:
-            async with receive:
-                async for event in receive:
-                    yield event
-
-        return EventSourceResponse(events(), data_sender_callable=think)
+        watch = Watch()
+        return streamed(think, watch, measures.call(tool.name), limiter)
 
     stream.__annotations__["question"] = Annotated[tool.asks, Body()]
     app.post("/v1/plan/stream", operation_id="plan_stream", summary="Plan, as events", responses=FAILURES)(stream)
@@ -202,10 +184,6 @@ def _add_documents(app: FastAPI, box: Toolbox) -> None:
     def tools() -> list[dict[str, Any]]:
         """List the tools as OpenAI function schemas."""
         return openai_tools(box)
-
-
-def _event(name: str, data: dict[str, Any]) -> dict[str, str]:
-    return {"event": name, "data": json.dumps(data)}
 
 
 class Missing(WmagentError):

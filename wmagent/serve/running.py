@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,14 @@ def token_of(file: Path | None) -> str | None:
     if not token:
         raise InputError(f"{file} is empty; write the token into it")
     return token
+
+
+def free_port(host: str) -> int:
+    """Return a port at which nobody listens."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as found:
+        found.bind((host, 0))
+        return found.getsockname()[1]
 
 
 def run_http(app: Any, host: str, port: int) -> None:

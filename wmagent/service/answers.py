@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -63,6 +63,7 @@ class Outcome(Answer):
 
     probability: float
     changes: list[str]
+    facts: dict[str, Value | None] = Field(default={}, description="The changed facts as they are then, null: gone.")
     hours: float
     ends_the_case: bool = False
 
@@ -85,6 +86,13 @@ class Prediction(Answer):
     decision: Literal["told", "abstain"]
     because: str
     actions: list[Foreseen] = []
+
+
+class Kept(Answer):
+    """The whole of an earlier answer: what kind of value it is, and its JSON form."""
+
+    kind: str
+    content: dict[str, Any]
 
 
 class Explained(Answer):

@@ -25,6 +25,7 @@ PREDICT = "Tell what an action (or every allowed one) does right here: outcomes 
 ANOMALY = "Tell whether a step that happened is odd, given what the record makes of such states and actions."
 WORLD = "Tell which facts (with known values) and which actions the model knows. Ask this first."
 EXPLAIN = "Tell more about an earlier answer by its id: steps, evidence cases, alternatives, contingencies."
+KEPT = "Return the whole of an earlier answer, for pictures and reports."
 CASE_PREDICT = "Tell what comes next in an open case (a set that holds it in 90 % of cases) and the hours that remain."
 CASE_ANOMALY = "Tell whether anything in a case is odd, event by event, and what was expected instead."
 PROCESS = "Tell which activities the model knows and who chooses them. Ask this first."
@@ -39,6 +40,7 @@ def world_tools(runs: Mapping[str, Run]) -> tuple[Tool, ...]:
         Tool("check_anomaly", ANOMALY, asked.AnomalyQuestion, told.Judged, runs["check_anomaly"]),
         Tool("describe_world", WORLD, asked.WorldQuestion, told.World, runs["describe_world"], kept=False),
         Tool("explain", EXPLAIN, asked.ExplainQuestion, told.Explained, runs["explain"], kept=False),
+        Tool("kept", KEPT, asked.KeptQuestion, told.Kept, runs["kept"], kept=False, listed=False),
     )
 
 
@@ -56,9 +58,15 @@ def process_tools(runs: Mapping[str, Run]) -> tuple[Tool, ...]:
 
 def world_documents(reads: Mapping[str, Read]) -> tuple[Document, ...]:
     """Return what there is to read beside a world model's tools."""
-    return (Document("card", "The model card.", "text/markdown", reads["card"]),)
+    return (
+        Document("card", "The model card.", "text/markdown", reads["card"]),
+        Document("examples", "States to plan from and goals to plan for.", "application/json", reads["examples"]),
+    )
 
 
 def process_documents(reads: Mapping[str, Read]) -> tuple[Document, ...]:
     """Return what there is to read beside the tools of an event log's model."""
-    return (Document("ownership", "Who chooses each activity.", "application/yaml", reads["ownership"]),)
+    return (
+        Document("ownership", "Who chooses each activity.", "application/yaml", reads["ownership"]),
+        Document("examples", "Cases to ask about and activities to reach.", "application/json", reads["examples"]),
+    )

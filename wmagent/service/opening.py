@@ -47,9 +47,9 @@ def spread_toolbox(
 def offered(path: Path) -> Toolbox:
     """Return the tools of a model without what answers them: names, descriptions, schemas."""
     process = _kind(path, True) == PROCESS
-    names = ("plan", "what_if", "predict", "check_anomaly", "describe_world", "explain")
+    names = ("plan", "what_if", "predict", "check_anomaly", "describe_world", "explain", "kept")
     runs: dict[str, Run] = dict.fromkeys(names, _elsewhere)
-    reads: dict[str, Read] = {"card": str, "ownership": str}
+    reads: dict[str, Read] = dict.fromkeys(("card", "ownership", "examples"), str)
     if process:
         return Toolbox(path.name, process_tools(runs), process_documents(reads), _version(path))
     return Toolbox(path.name, world_tools(runs), world_documents(reads), _version(path))

@@ -12,6 +12,7 @@ from wmagent.errors import unknown
 from wmagent.report.wording import percent
 from wmagent.service import answers as told
 from wmagent.service import case_questions as asked
+from wmagent.service.examples import case_examples
 from wmagent.service.offers import process_documents, process_tools
 from wmagent.service.questions import ExplainQuestion
 from wmagent.service.tools import Answered, Toolbox
@@ -51,7 +52,8 @@ class ProcessTools:
             "describe_world": self.describe_world,
             "explain": explain,
         }
-        box = Toolbox(title, process_tools(runs), process_documents({"ownership": self._ownership}), version)
+        reads = {"ownership": self._ownership, "examples": lambda: case_examples(self.process)}
+        box = Toolbox(title, process_tools(runs), process_documents(reads), version)
         return box
 
     def plan(self, question: asked.CasePlanQuestion, key: str) -> Answered:

@@ -95,10 +95,19 @@ class PredictQuestion(Limited):
     action: Name | None = Field(default=None, description="One action. Default: every allowed action, likeliest first.")
 
 
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z_]+-[0-9a-f]{12}$"), Field(description="An answer's id.")]
+
+
+class KeptQuestion(Question):
+    """The whole of an earlier answer."""
+
+    id: Id
+
+
 class ExplainQuestion(Question):
     """More about an earlier answer."""
 
-    id: Annotated[str, StringConstraints(pattern=r"^[a-z_]+-[0-9a-f]{12}$")] = Field(description="An answer's id.")
+    id: Id
     about: Literal["all", "steps", "evidence", "alternatives", "contingencies"] = "all"
 
 

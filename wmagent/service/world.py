@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from wmagent.latent.protocols import Budget
 from wmagent.report.wording import changes, percent
 from wmagent.service import answers as told
 from wmagent.service import questions as asked
+from wmagent.service.examples import world_examples
 from wmagent.service.explaining import explained
+from wmagent.service.kept import whole
 from wmagent.service.offers import world_documents, world_tools
 from wmagent.service.tools import Answered, Toolbox
 from wmagent.service.watched import watched
@@ -50,8 +53,10 @@ class WorldTools:
             "check_anomaly": self.check_anomaly,
             "describe_world": self.describe_world,
             "explain": lambda question, key: explained(box, self.agent, question),
+            "kept": lambda question, key: whole(box, question),
         }
-        documents = world_documents({"card": self.model.card_markdown})
+        examples = partial(world_examples, self.model, self.imagined.starts)
+        documents = world_documents({"card": self.model.card_markdown, "examples": examples})
         box = Toolbox(title, world_tools(runs), documents, version, source=self)
         return box
 
@@ -167,6 +172,7 @@ class WorldTools:
                 told.Outcome(
                     probability=round(outcome.probability, 4),
                     changes=differing(facts, outcome.facts),
+                    facts={key: outcome.facts.get(key) for key in differing_keys(facts, outcome.facts)},
                     hours=round(outcome.duration, 3),
                     ends_the_case=ends(outcome.facts),
                 )
@@ -242,8 +248,13 @@ def rounded(number: float | None) -> float | None:
 
 def differing(before: Facts, after: Facts) -> list[str]:
     """Return what is otherwise afterwards, one text per fact."""
-    keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    keys = differing_keys(before, after)
     return [f"{key}: {before.get(key, '(none)')} → {after.get(key, '(none)')}" for key in keys]
+
+
+def differing_keys(before: Facts, after: Facts) -> list[str]:
+    """Return the facts that are otherwise afterwards."""
+    return [key for key in {**before, **after} if before.get(key) != after.get(key)]
 
 
 def ends(facts: object) -> bool:

@@ -25,9 +25,12 @@ NOTES = (
     "closed loop: every client asks again as soon as it is answered; clients and server share the machine.",
     "`distinct` questions differ in state, change or goal; the same question is answered from memory while it is kept.",
     "`refused`: what cannot be done, which is said with status 422; no error of the server.",
-    "`fresh` asks only questions that nobody asked before (by their seed), so that nothing comes from memory.",
+    "`few`: 16 of them; `distinct`: all, from a cold memory; `fresh`: only what nobody asked before (by the questions' "
+    "seeds), so that nothing comes from memory.",
+    "memory: three times as many questions as `distinct`, more than are kept.",
     "cold start: from the command's begin to the first answer of `plan`, of a server over HTTP.",
 )
+FEW = 16  # questions
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def run(load: Load, seed: int = 0, models: Path | None = None, progress: Callabl
             cold = server.until_answered(questions[0])
             say(f"cold start {cold:.2f} s")
             asked = {}
-            for kind in ("distinct", "fresh"):
+            for kind in ("few", "distinct", "fresh"):
                 asked[kind] = asyncio.run(_asked(server.url, questions, load.clients, load.seconds, kind, seed))
                 say(f"{kind}: {asked[kind]}")
             memory = asyncio.run(_memory(server, questions, load, seed))
@@ -156,7 +159,7 @@ async def _asked(
         draw = random.Random(seed * 1_000 + number)
         async with httpx.AsyncClient(base_url=url, timeout=120) as http:
             while time.perf_counter() < until:
-                question = draw.choice(questions)
+                question = draw.choice(questions[:FEW] if kind == "few" else questions)
                 if kind == "fresh":
                     question = question | {"seed": 1 + next(count)}
                 began = time.perf_counter()
@@ -193,7 +196,7 @@ async def _memory(server: _Server, questions: list[dict[str, Any]], load: Load, 
     async def client(number: int) -> None:
         async with httpx.AsyncClient(base_url=server.url, timeout=120) as http:
             for done in left:
-                await http.post("/v1/what_if", json=draw.choice(questions) | {"seed": done % 40})
+                await http.post("/v1/what_if", json=draw.choice(questions) | {"seed": done % 3})
                 if done % max(1, load.calls // 5) == 0:
                     marks[done] = round(server.mib(), 1)
 

@@ -208,7 +208,7 @@ def test_an_event_log_has_no_guard_and_says_so() -> None:
 def test_langchain_tools_answer_in_json_and_tell_errors() -> None:
     box = review_box()
     named = {tool.name: tool for tool in tools(box)}
-    assert set(named) == set(box.tools)
+    assert set(named) == {tool.name for tool in box.listed}
     told = json.loads(named["plan"].invoke(PLAN))
     assert told == box.call("plan", PLAN).model_dump(mode="json")
     assert json.loads(asyncio.run(named["plan"].ainvoke(PLAN))) == told
@@ -266,14 +266,15 @@ def test_pydantic_ai_calls_the_tools() -> None:
 
     def model(messages: list[Any], info: Any) -> ModelResponse:
         if len(messages) == 1:
-            assert {tool.name for tool in info.function_tools} == set(review_box().tools)
+            assert {tool.name for tool in info.function_tools} == {tool.name for tool in review_box().listed}
             return ModelResponse(
                 [ToolCallPart("plan", PLAN), ToolCallPart("plan", {"goal": "painted green", "state": {}})]
             )
         told.extend(part.content for part in messages[-1].parts if isinstance(part, ToolReturnPart))
         return ModelResponse([TextPart("done")])
 
-    result = Agent(FunctionModel(model), tools=pydantic_ai.tools(review_box())).run_sync("plan")
+    agent = Agent(FunctionModel(model), tools=pydantic_ai.tools(review_box()))
+    result = asyncio.run(agent.run("plan"))  # run_sync leaves its event loop open
     assert result.output == "done"
     assert told[0]["decision"] == "act"
     assert "state" in told[1]
@@ -283,7 +284,7 @@ def test_smolagents_tools_can_be_called() -> None:
     from wmagent.integrations import smolagents
 
     named = {tool.name: tool for tool in smolagents.tools(review_box())}
-    assert set(named) == set(review_box().tools)
+    assert set(named) == {tool.name for tool in review_box().listed}
     assert named["plan"](**PLAN)["decision"] == "act"
     assert named["plan"](PLAN) == named["plan"](**PLAN, actions=None)
     assert "painted green" in named["plan"](goal="painted green", state=dict(REVIEW_START))["error"]

@@ -162,6 +162,22 @@ def test_progress_is_told(connect: Connect) -> None:
     assert seen == sorted(set(seen))
 
 
+def test_after_a_cancelled_call_the_next_is_answered(connect: Connect) -> None:
+    async def go() -> None:
+        async with connect() as client:
+            with anyio.CancelScope() as scope:
+
+                async def heard(progress: float, total: float | None, message: str | None) -> None:
+                    scope.cancel()
+
+                await client.call_tool("plan", {**PLAN, "seed": 81, "simulations": 50_000}, progress_callback=heard)
+            assert scope.cancelled_caught
+            with anyio.fail_after(60):
+                assert not (await client.call_tool("plan", {**PLAN, "seed": 82})).is_error
+
+    anyio.run(go)
+
+
 def test_a_cancelled_call_stops_thinking(monkeypatch: pytest.MonkeyPatch) -> None:
     begun, watches = anyio.Event(), list[Watch]()
     call = Toolbox.call

@@ -14,9 +14,11 @@ from tests.served import GOAL, PLAN, SKIPPED, loans_box, review_box, review_fold
 from wmagent import Agent, WorldModel
 from wmagent.agent.doubles import REVIEW_START
 from wmagent.errors import CheckpointError, InputError
+from wmagent.service.answers import Explained
 from wmagent.service.opening import open_toolbox
+from wmagent.service.questions import PredictQuestion
 from wmagent.service.schemas import openai_tools
-from wmagent.service.tools import Stopped, Watch
+from wmagent.service.tools import Answered, Stopped, Tool, Toolbox, Watch
 
 
 def ask(name: str, **arguments: Any) -> dict[str, Any]:
@@ -183,3 +185,22 @@ def test_what_is_kept_for_the_next_question_changes_no_answer() -> None:
             for one in (agent, kept)
         )
         assert replace(beside, imagined=0, milliseconds=0.0) == replace(alone, imagined=0, milliseconds=0.0)
+
+
+def test_one_answer_serves_all_who_wait_for_it() -> None:
+    runs, begun = list[int](), threading.Event()
+
+    def run(question: Any, key: str) -> Answered:
+        begun.set()
+        time.sleep(0.2)
+        runs.append(1)
+        return Answered(Explained(id=key, text="once"))
+
+    box = Toolbox("slow", (Tool("predict", "", PredictQuestion, Explained, run),), (), "1")
+    asking = [threading.Thread(target=box.call, args=("predict", {"state": dict(REVIEW_START)})) for _ in range(8)]
+    for thread in asking:
+        thread.start()
+    assert begun.wait(10)
+    for thread in asking:
+        thread.join(30)
+    assert len(runs) == 1

@@ -30,7 +30,7 @@ ONE_STEP = "one step at a time: what was imagined holds until the first step is 
 
 def tools(box: Toolbox) -> list[StructuredTool]:
     """Return a toolbox's tools; answers are JSON, and errors are messages to the model, not exceptions."""
-    return [_structured(box, tool) for tool in box.tools.values()]
+    return [_structured(box, tool) for tool in box.listed]
 
 
 def _structured(box: Toolbox, tool: Tool) -> StructuredTool:

@@ -19,7 +19,7 @@ def tools(box: Toolbox) -> list[Tool]:
 
     return [
         Tool.from_schema(_runner(box, tool.name), tool.name, tool.description, tool.asks.model_json_schema())
-        for tool in box.tools.values()
+        for tool in box.listed
     ]
 
 

@@ -35,7 +35,7 @@ def tools(box: service.Toolbox) -> list[Tool]:
             except WmagentError as error:
                 return {"error": str(error)}
 
-    return [Asked(tool) for tool in box.tools.values()]
+    return [Asked(tool) for tool in box.listed]
 
 
 def _inputs(tool: service.Tool) -> dict[str, dict[str, Any]]:

@@ -145,13 +145,18 @@ class Toolbox:
             return found.told
         watch = watch or Watch()
         watch.most = getattr(asked, "simulations", 0)
-        answered = self.think(lambda: tool.run(asked, key), watch, getattr(asked, "seconds", 60.0))
-        if tool.kept:
-            with self._keeping:
-                self._answers[key] = answered
-                while len(self._answers) > KEPT:
-                    self._answers.popitem(last=False)
-        return answered.told
+        return self.think(lambda: self._worked_out(tool, asked, key), watch, getattr(asked, "seconds", 60.0)).told
+
+    def _worked_out(self, tool: Tool, asked: BaseModel, key: str) -> Answered:
+        """Return an answer and keep it; somebody may have asked the same while this question waited for its turn."""
+        if not tool.kept:
+            return tool.run(asked, key)
+        answered = self.find(key) or tool.run(asked, key)
+        with self._keeping:
+            self._answers[key] = answered
+            while len(self._answers) > KEPT:
+                self._answers.popitem(last=False)
+        return answered
 
     def think(self, work: Callable[[], T], watch: Watch, seconds: float = 60.0) -> T:
         """Return what some work on the model results in, in its turn; Stopped when `watch` says so or it takes longer

@@ -19,6 +19,7 @@ from wmagent.service.opening import open_toolbox
 from wmagent.service.questions import PredictQuestion
 from wmagent.service.schemas import openai_tools
 from wmagent.service.tools import Answered, Stopped, Tool, Toolbox, Watch
+from wmagent.service.turns import Turns
 
 
 def ask(name: str, **arguments: Any) -> dict[str, Any]:
@@ -204,3 +205,27 @@ def test_one_answer_serves_all_who_wait_for_it() -> None:
     for thread in asking:
         thread.join(30)
     assert len(runs) == 1
+
+
+def test_turns_are_taken_in_the_order_of_coming_and_given_back_by_who_gives_up() -> None:
+    turns, served, gate = Turns(1), list[int](), threading.Event()
+
+    def come(number: int) -> None:
+        with turns.turn(lambda: None):
+            served.append(number)
+
+    def give_up() -> None:
+        raise Stopped("enough")
+
+    with turns.turn(lambda: None):
+        waiting = []
+        for number in range(6):
+            waiting.append(threading.Thread(target=come, args=(number,)))
+            waiting[-1].start()
+            time.sleep(0.03)
+        with pytest.raises(Stopped), turns.turn(give_up):
+            gate.set()
+    for thread in waiting:
+        thread.join(10)
+    assert served == list(range(6))
+    assert not gate.is_set()

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from wmagent.errors import InputError, WmagentError, shortened, unknown
+from wmagent.service.turns import Turns
 
 KEPT = 500  # answers that can be asked about, the latest
 SHOWN_ERRORS = 3
@@ -113,7 +114,7 @@ class Toolbox:
         self.tools = {tool.name: tool for tool in tools}
         self.documents = {document.name: document for document in documents}
         self._answers: OrderedDict[str, Answered] = OrderedDict()
-        self._keeping, self._thinking = threading.Lock(), threading.BoundedSemaphore(at_once)
+        self._keeping, self._turns = threading.Lock(), Turns(at_once)
 
     @property
     def listed(self) -> tuple[Tool, ...]:
@@ -161,7 +162,7 @@ class Toolbox:
     def think(self, work: Callable[[], T], watch: Watch, seconds: float = 60.0) -> T:
         """Return what some work on the model results in, in its turn; Stopped when `watch` says so or it takes longer
         than so many seconds. Waiting for the turn is not counted."""
-        with self._turn(watch), _watched(watch):
+        with self._turns.turn(lambda: watch.step(0)), _watched(watch):
             watch.until = min(watch.until, time.monotonic() + seconds)
             watch.step(0)
             return work()
@@ -193,16 +194,6 @@ class Toolbox:
         if (found := self.find(key)) is None:
             raise InputError(f"there is no answer {key!r} any more; ask the question again")
         return found.about
-
-    @contextmanager
-    def _turn(self, watch: Watch) -> Iterator[None]:
-        while not self._thinking.acquire(timeout=0.1):
-            watch.step(0)
-        try:
-            watch.step(0)
-            yield
-        finally:
-            self._thinking.release()
 
 
 @contextmanager

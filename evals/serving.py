@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import psutil
 
 from wmagent.errors import InputError
 from wmagent.evals.measure import quantile, versions
+from wmagent.serve.running import free_port
 
 NOTES = (
     "closed loop: every client asks again as soon as it is answered; clients and server share the machine.",
@@ -110,9 +110,7 @@ class _Server:
     """A real server process on a free port."""
 
     def __init__(self, path: Path) -> None:
-        with socket.socket() as place:
-            place.bind(("127.0.0.1", 0))
-            self.port = place.getsockname()[1]
+        self.port = free_port("127.0.0.1")
         self.url, self.path = f"http://127.0.0.1:{self.port}", path
 
     def __enter__(self) -> _Server:

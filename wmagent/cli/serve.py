@@ -22,6 +22,10 @@ SessionFile = Annotated[
     Path | None,
     typer.Option("--sessions", metavar="FILE", help="Keep planning sessions with approval in this SQLite file."),
 ]
+Host = Annotated[str, typer.Option(help="Where to listen; elsewhere than here only with a token.")]
+TokenFile = Annotated[
+    Path | None, typer.Option("--token-file", metavar="FILE", help="The bearer token; default: WMAGENT_TOKEN.")
+]
 MOST_WORKERS = 4  # unless more are asked for: every one holds the model
 
 LogFile = Annotated[
@@ -33,11 +37,9 @@ LogFile = Annotated[
 def serve(
     path: ModelPath,
     http: Annotated[bool, typer.Option("--http", help="Serve over HTTP (with MCP at /mcp), not stdin/stdout.")] = False,
-    host: Annotated[str, typer.Option(help="Where to listen; elsewhere than here only with a token.")] = "127.0.0.1",
+    host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen.")] = 8765,
-    token_file: Annotated[
-        Path | None, typer.Option("--token-file", metavar="FILE", help="The bearer token; default: WMAGENT_TOKEN.")
-    ] = None,
+    token_file: TokenFile = None,
     log: LogFile = None,
     columns: Columns = None,
     skip_bad: SkipBad = False,

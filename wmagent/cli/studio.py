@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import webbrowser
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ import typer
 from wmagent.cli.logs import Columns, Lifecycle, SkipBad
 from wmagent.cli.output import command, note
 from wmagent.cli.parts import ModelPath, PlannerName
-from wmagent.cli.serve import LogFile, SessionFile, cores, needed, opened, sessions_in
+from wmagent.cli.serve import Host, LogFile, SessionFile, TokenFile, cores, needed, opened, sessions_in
 
 UNTIL_UP = 1.0  # seconds until the browser is opened: the server listens by then
 
@@ -20,11 +19,9 @@ UNTIL_UP = 1.0  # seconds until the browser is opened: the server listens by the
 @command
 def studio(
     path: ModelPath,
-    host: Annotated[str, typer.Option(help="Where to listen; elsewhere than here only with a token.")] = "127.0.0.1",
+    host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0: anywhere that is free.")] = 8765,
-    token_file: Annotated[
-        Path | None, typer.Option("--token-file", metavar="FILE", help="The bearer token; default: WMAGENT_TOKEN.")
-    ] = None,
+    token_file: TokenFile = None,
     log: LogFile = None,
     columns: Columns = None,
     skip_bad: SkipBad = False,

@@ -208,19 +208,20 @@ def _add_failures(app: FastAPI) -> None:
     @app.exception_handler(WmagentError)
     async def failed(request: Request, error: WmagentError) -> JSONResponse:
         status = next(status for kind, status in statuses if isinstance(error, kind))
-        return _said(status, type(error).__name__, str(error))
+        return failure(status, type(error).__name__, str(error))
 
     @app.exception_handler(RequestValidationError)
     async def unusable(request: Request, error: RequestValidationError) -> JSONResponse:
         if any(one["type"] == "json_invalid" for one in error.errors()):
-            return _said(400, "InputError", "the body is no JSON")
-        return _said(422, "InputError", wrong(error.errors()))
+            return failure(400, "InputError", "the body is no JSON")
+        return failure(422, "InputError", wrong(error.errors()))
 
     @app.exception_handler(Exception)
     async def bug(request: Request, error: Exception) -> JSONResponse:
         logger.exception("a request failed")
-        return _said(500, "Bug", "this question met a bug in wmagent; the server's log says more")
+        return failure(500, "Bug", "this question met a bug in wmagent; the server's log says more")
 
 
-def _said(status: int, kind: str, message: str) -> JSONResponse:
+def failure(status: int, kind: str, message: str) -> JSONResponse:
+    """Return an answer that is none, as `Failed` describes it."""
     return JSONResponse({"error": {"type": kind, "message": message}}, status)

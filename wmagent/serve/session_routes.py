@@ -9,7 +9,7 @@ from fastapi import Body, FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from wmagent.errors import InputError
-from wmagent.serve.http import FAILURES, Failed, thought
+from wmagent.serve.http import FAILURES, Failed, failure, thought
 from wmagent.serve.measuring import Measures
 from wmagent.service.session_file import NoSession
 from wmagent.service.session_questions import AnswerQuestion, BeginQuestion, Session, SessionList
@@ -56,7 +56,7 @@ def add_sessions(app: FastAPI, sessions: Sessions, measures: Measures, limiter: 
 
     def failed(status: int) -> Any:
         async def handler(request: Request, error: InputError) -> JSONResponse:
-            return JSONResponse({"error": {"type": type(error).__name__, "message": str(error)}}, status)
+            return failure(status, type(error).__name__, str(error))
 
         return handler
 

@@ -10,6 +10,13 @@ from wmagent.domain.answers import Support
 from wmagent.service.questions import Value
 
 Interval = tuple[float, float]
+MOST_WARNINGS, MOST_ACTIONS = 4, 100  # that are told
+
+
+def verdict(base: float, interval: Interval) -> Literal["better", "worse", "same"]:
+    """Return how a what-if compares with P(goal) without it: by its interval."""
+    low, high = interval
+    return "better" if base < low else "worse" if base > high else "same"
 
 
 class Answer(BaseModel):

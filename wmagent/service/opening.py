@@ -27,10 +27,10 @@ def open_toolbox(path: Path, log: EventLog | None = None, planner: str = "best-f
         from wmagent.service.process import ProcessTools
 
         assert log is not None
-        return ProcessTools(ProcessModel.load(path), log, path).toolbox(path.name, _version(path))
+        return ProcessTools(ProcessModel.load(path), log, path).toolbox(path.name, version_of(path))
     from wmagent.service.world import open_world
 
-    return open_world(path, planner).toolbox(path.name, _version(path))
+    return open_world(path, planner).toolbox(path.name, version_of(path))
 
 
 def spread_toolbox(
@@ -51,8 +51,8 @@ def offered(path: Path) -> Toolbox:
     runs: dict[str, Run] = dict.fromkeys(names, _elsewhere)
     reads: dict[str, Read] = dict.fromkeys(("card", "ownership", "examples"), str)
     if process:
-        return Toolbox(path.name, process_tools(runs), process_documents(reads), _version(path))
-    return Toolbox(path.name, world_tools(runs), world_documents(reads), _version(path))
+        return Toolbox(path.name, process_tools(runs), process_documents(reads), version_of(path))
+    return Toolbox(path.name, world_tools(runs), world_documents(reads), version_of(path))
 
 
 def _elsewhere(question: Any, key: str) -> Answered:
@@ -70,5 +70,6 @@ def _kind(path: Path, with_log: bool) -> str:
     return kind
 
 
-def _version(path: Path) -> str:
+def version_of(path: Path) -> str:
+    """Return what tells a model folder from others."""
     return hashlib.sha256((path / "config.json").read_bytes()).hexdigest()[:12]

@@ -12,6 +12,7 @@ from wmagent.errors import unknown
 from wmagent.report.wording import percent
 from wmagent.service import answers as told
 from wmagent.service import case_questions as asked
+from wmagent.service.answers import MOST_ACTIONS, MOST_WARNINGS, verdict
 from wmagent.service.examples import case_examples
 from wmagent.service.offers import process_documents, process_tools
 from wmagent.service.questions import ExplainQuestion
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from wmagent.events.process_model import ProcessModel
     from wmagent.events.what_if import CaseWhatIf, Change
 
-MOST_WARNINGS, MOST_ACTIONS = 4, 100
 ALPHA = 0.05  # how many of all events are flagged in the long run
 
 
@@ -217,7 +217,6 @@ def compared(found: CaseWhatIf, key: str) -> told.Compared:
     if done is None:
         return told.Compared(id=key, decision="abstain", because=found.notes[0], **numbers)
     low, high = done.interval
-    verdict = "better" if base < low else "worse" if base > high else "same"
     numbers |= {
         "probability": round(done.probability, 4),
         "interval": (round(low, 4), round(high, 4)),
@@ -225,7 +224,7 @@ def compared(found: CaseWhatIf, key: str) -> told.Compared:
         "actions": list(done.typical),
     }
     because = f"{found.question}: {percent(done.probability)} reach {found.outcome}, {percent(base)} as it is"
-    return told.Compared(id=key, decision=verdict, because=because, **numbers)
+    return told.Compared(id=key, decision=verdict(base, done.interval), because=because, **numbers)
 
 
 def _lines(about: object) -> list[str]:

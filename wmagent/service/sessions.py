@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wmagent.errors import InputError, OutOfDomain, WmagentError
+from wmagent.service.opening import version_of
 from wmagent.service.session_file import Begun, NoSession, SessionFile
 from wmagent.service.session_questions import (
     AnswerQuestion,
@@ -216,7 +217,7 @@ class Sessions:
 def open_sessions(model: Path, file: Path, planner: str = "best-first") -> Sessions:
     """Return the sessions of a model folder that are kept in a file, created where it is missing."""
     tools = open_world(model, planner)
-    return Sessions(tools, hashlib.sha256((model / "config.json").read_bytes()).hexdigest()[:12], file)
+    return Sessions(tools, version_of(model), file)
 
 
 def asked(episode: Episode) -> Asked | None:

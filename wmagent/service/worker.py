@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from wmagent.errors import InputError, WmagentError
-from wmagent.service.tools import Stopped, Toolbox, Watch
+from wmagent.service.tools import Toolbox, Watch
 
 EVERY = 0.05  # seconds between two lines of progress, at least
 
@@ -60,8 +60,7 @@ def _answer(box: Toolbox, line: dict[str, Any], stop: threading.Event, out: Text
             return {"text": box.documents[line["document"]].read()}
         told = box.call(line["tool"], line["question"], Watch(progress=progress, stop=stop))
     except WmagentError as error:
-        kind = "Stopped" if isinstance(error, Stopped) else type(error).__name__
-        return {"error": kind, "message": str(error)}
+        return {"error": type(error).__name__, "message": str(error)}
     except Exception as error:  # noqa: BLE001 - a bug ends one answer, not the process
         import traceback
 

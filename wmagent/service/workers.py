@@ -30,11 +30,11 @@ class Worker:
     """One process. Answers one question at a time; started again when it has died."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
-        self.given = given
-        self.process = self._started()
+        self.given, self.turn = given, threading.Lock()
+        self._start()
 
-    def _started(self) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
+    def _start(self) -> None:
+        self.process = subprocess.Popen(
             [sys.executable, "-m", "wmagent.service.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -44,10 +44,8 @@ class Worker:
             start_new_session=True,  # Ctrl-C is the server's to handle: its calls may end
         )
         self.lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        threading.Thread(target=_listen, args=(process, self.lines), daemon=True).start()
-        self.process = process
-        self._write(dict(self.given))
-        return process
+        threading.Thread(target=_listen, args=(self.process, self.lines), daemon=True).start()
+        self._write(self.given)
 
     def until_ready(self) -> None:
         """Wait until the model is open; raises what was wrong with it."""
@@ -63,7 +61,7 @@ class Worker:
     def ask(self, line: Mapping[str, Any], watch: Watch) -> dict[str, Any]:
         """Return what it answers to a line; Stopped when the watch says so."""
         if self.process.poll() is not None:
-            self._started()
+            self._start()
             self.until_ready()
         self._write(line)
         before, stopping = 0, False
@@ -113,7 +111,6 @@ class Workers:
     def __init__(self, given: Mapping[str, Any], count: int) -> None:
         self.workers = [Worker(given) for _ in range(count)]
         self.free: queue.Queue[Worker] = queue.LifoQueue()
-        self.turns = {id(worker): threading.Lock() for worker in self.workers}
         self.keeper: OrderedDict[str, Worker] = OrderedDict()
         self.keeping = threading.Lock()
         for worker in self.workers:
@@ -130,27 +127,26 @@ class Workers:
         def ask(question: BaseModel, key: str) -> Answered:
             watch = WATCH.get() or Watch()
             line = {"tool": tool.name, "question": question.model_dump(mode="json", exclude_defaults=True)}
-            said = self.asked(line, watch, self.keeper.get(getattr(question, "id", "")))
+            said, worker = self.asked(line, watch, self.keeper.get(getattr(question, "id", "")))
             if tool.kept:
                 with self.keeping:
-                    self.keeper[key] = said[1]
+                    self.keeper[key] = worker
                     while len(self.keeper) > KEPT:
                         self.keeper.popitem(last=False)
-            return Answered(tool.tells.model_validate(said[0]["told"]))
+            return Answered(tool.tells.model_validate(said["told"]))
 
         return ask
 
     def asked(self, line: Mapping[str, Any], watch: Watch, of: Worker | None = None) -> tuple[dict[str, Any], Worker]:
         """Return a worker's answer and who gave it: `of` that one, or of the next that is free."""
         worker = of or self._next(watch)
-        lock = self.turns[id(worker)]
         try:
-            while not lock.acquire(timeout=LOOK):
+            while not worker.turn.acquire(timeout=LOOK):
                 watch.step(0)
             try:
                 return worker.ask(line, watch), worker
             finally:
-                lock.release()
+                worker.turn.release()
         finally:
             if of is None:
                 self.free.put(worker)
@@ -195,9 +191,7 @@ def _listen(process: subprocess.Popen[str], lines: queue.Queue[dict[str, Any] | 
 
 
 def _error(line: Mapping[str, Any]) -> WmagentError:
-    if line["error"] == "Stopped":
-        return Stopped(line["message"])
-    kind = getattr(errors, line["error"], None)
+    kind = Stopped if line["error"] == "Stopped" else getattr(errors, line["error"], None)
     if isinstance(kind, type) and issubclass(kind, WmagentError):
         return kind(line["message"])
     return Broken(f"this question met a bug in wmagent ({line['message']}); the server's log says more")

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wmagent.agent.stages import HOPELESS
 from wmagent.domain.answers import Plan, WhatIf
 from wmagent.domain.types import Action, Facts, Observation, Transition, Value, canonical
 from wmagent.errors import OutOfDomain
@@ -14,6 +15,7 @@ from wmagent.latent.protocols import Budget
 from wmagent.report.wording import changes, percent
 from wmagent.service import answers as told
 from wmagent.service import questions as asked
+from wmagent.service.answers import MOST_ACTIONS, MOST_WARNINGS, verdict
 from wmagent.service.examples import world_examples
 from wmagent.service.explaining import explained
 from wmagent.service.kept import whole
@@ -26,8 +28,7 @@ if TYPE_CHECKING:
     from wmagent.agent.imagined import ImaginedWorld
     from wmagent.model.world_model import WorldModel
 
-HOPELESS = 1e-6  # P(goal) up to which a plan is not worth following
-MOST_WARNINGS, MOST_VALUES, MOST_ACTIONS, MOST_FORESEEN = 4, 12, 100, 12
+MOST_VALUES, MOST_FORESEEN = 12, 12
 KEPT_PLANS = 16  # beside which what-ifs are asked
 FAINT = 0.005  # P of outcomes that are not worth telling
 
@@ -236,9 +237,8 @@ def compared(answer: WhatIf, key: str) -> told.Compared:
     because = f"{answer.question}: {percent(p)} reach the goal"
     if base is None:
         return told.Compared(id=key, decision="same", because=because, **numbers)
-    low, high = answer.interval
-    verdict = "better" if base < low else "worse" if base > high else "same"
-    return told.Compared(id=key, decision=verdict, because=f"{because}, {percent(base)} without it", **numbers)
+    because = f"{because}, {percent(base)} without it"
+    return told.Compared(id=key, decision=verdict(base, answer.interval), because=because, **numbers)
 
 
 def rounded(number: float | None) -> float | None:

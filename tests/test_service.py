@@ -207,6 +207,21 @@ def test_one_answer_serves_all_who_wait_for_it() -> None:
     assert len(runs) == 1
 
 
+def test_a_question_that_cannot_be_answered_is_worked_on_once() -> None:
+    runs = 0
+
+    def refuse(question: PredictQuestion, key: str) -> Answered:
+        nonlocal runs
+        runs += 1
+        raise InputError("it cannot be done then")
+
+    box = Toolbox("t", (Tool("predict", "", PredictQuestion, Explained, refuse),), (), "v")
+    for _ in range(3):
+        with pytest.raises(InputError, match="it cannot be done then"):
+            box.call("predict", {"state": {"a": 1}})
+    assert runs == 1
+
+
 def test_turns_are_taken_in_the_order_of_coming_and_given_back_by_who_gives_up() -> None:
     turns, served, gate = Turns(1), list[int](), threading.Event()
 

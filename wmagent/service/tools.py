@@ -113,7 +113,7 @@ class Toolbox:
         self.closing: list[Callable[[], None]] = []
         self.tools = {tool.name: tool for tool in tools}
         self.documents = {document.name: document for document in documents}
-        self._answers: OrderedDict[str, Answered] = OrderedDict()
+        self._answers: OrderedDict[str, Answered | InputError] = OrderedDict()
         self._keeping, self._turns = threading.Lock(), Turns(at_once)
 
     @property
@@ -133,7 +133,7 @@ class Toolbox:
 
     def call(self, name: str, arguments: Mapping[str, Any], watch: Watch | None = None) -> BaseModel:
         """Return a tool's answer. The same question gives the same answer with the same id, from memory while it is
-        kept.
+        kept; so does a question that cannot be answered.
 
         InputError for unknown tools and for arguments that cannot be used; Stopped when `watch` says so.
         """
@@ -152,12 +152,21 @@ class Toolbox:
         """Return an answer and keep it; somebody may have asked the same while this question waited for its turn."""
         if not tool.kept:
             return tool.run(asked, key)
-        answered = self.find(key) or tool.run(asked, key)
+        if (found := self.find(key)) is not None:
+            return found
+        try:
+            answered = tool.run(asked, key)
+        except InputError as error:
+            self._keep(key, InputError(str(error)))
+            raise
+        self._keep(key, answered)
+        return answered
+
+    def _keep(self, key: str, answered: Answered | InputError) -> None:
         with self._keeping:
             self._answers[key] = answered
             while len(self._answers) > KEPT:
                 self._answers.popitem(last=False)
-        return answered
 
     def think(self, work: Callable[[], T], watch: Watch, seconds: float = 60.0) -> T:
         """Return what some work on the model results in, in its turn; Stopped when `watch` says so or it takes longer
@@ -183,11 +192,13 @@ class Toolbox:
         return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def find(self, key: str) -> Answered | None:
-        """Return a kept answer, or None."""
+        """Return a kept answer, or None; InputError where what is kept is that there is no answer."""
         with self._keeping:
             if (found := self._answers.get(key)) is not None:
                 self._answers.move_to_end(key)
-            return found
+        if isinstance(found, InputError):
+            raise InputError(str(found))
+        return found
 
     def about(self, key: str) -> Any:
         """Return what a kept answer was made from; InputError where there is none."""

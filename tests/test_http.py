@@ -124,6 +124,24 @@ def test_listening_elsewhere_needs_a_token(tmp_path: Path, monkeypatch: pytest.M
         token_of(file)
 
 
+def test_a_page_from_elsewhere_may_not_ask_through_the_browser(client: httpx.Client) -> None:
+    """A web page whose name was made to point at this machine sends its own Host and Origin."""
+    here = str(client.base_url.port)
+    for headers in (
+        {"Host": f"example.org:{here}"},
+        {"Host": f"127.0.0.1.example.org:{here}"},
+        {"Host": "[::1"},
+        {"Origin": "http://example.org"},
+        {"Origin": "null"},
+    ):
+        for path in ("/v1/describe_world", "/v1/sessions", "/mcp"):
+            answer = client.post(path, json={}, headers=headers)
+            assert (answer.status_code, answer.json()["error"]["type"]) == (421, "Refused")
+        assert client.get("/v1/documents/card", headers=headers).status_code == 421
+    for headers in ({"Host": f"localhost:{here}"}, {"Host": "[::1]"}, {"Origin": f"http://127.0.0.1:{here}"}):
+        assert client.post("/v1/describe_world", json={}, headers=headers).status_code == 200
+
+
 def test_state_keys_of_any_shape_are_data(client: httpx.Client) -> None:
     hostile = {**REVIEW_START, "<script>alert(1)</script>": "{{7*7}}"}
     answer = client.post("/v1/plan", json={"goal": GOAL, "state": hostile})

@@ -206,6 +206,18 @@ def test_a_cancelled_call_stops_thinking(monkeypatch: pytest.MonkeyPatch) -> Non
     anyio.run(go)
 
 
+def test_who_has_the_token_is_answered_under_whatever_name_the_server_is_reached(served: str) -> None:
+    async def go() -> None:
+        headers = {"Authorization": f"Bearer {TOKEN}", "Host": "models.example.org"}
+        async with (
+            httpx2.AsyncClient(headers=headers, timeout=60) as http,
+            Client(streamable_http_client(f"{served}/mcp", http_client=http)) as client,
+        ):
+            assert not (await client.call_tool("describe_world", {})).is_error
+
+    anyio.run(go)
+
+
 def test_without_its_token_nothing_is_told(served: str) -> None:
     for headers in ({}, {"Authorization": "Bearer wrong-token-entirely"}, {"Authorization": TOKEN}):
         answer = httpx2.post(f"{served}/mcp", json={}, headers=headers)

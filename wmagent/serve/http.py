@@ -50,6 +50,7 @@ FAILURES: dict[int | str, dict[str, Any]] = {
     404: {"model": Failed, "description": "There is no such thing."},
     408: {"model": Failed, "description": "Thinking took longer than it may."},
     413: {"model": Failed, "description": "Too much was sent."},
+    421: {"model": Failed, "description": "There is no token, and the request does not name this machine."},
     422: {"model": Failed, "description": "The question cannot be used; the message says what to write instead."},
     429: {"model": Failed, "description": "Too many questions at once."},
     503: {"model": Failed, "description": "What thinks went away; ask again."},
@@ -59,12 +60,15 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 def http_app(box: Toolbox, token: str | None = None, sessions: Sessions | None = None) -> Guarded:
     """Return the ASGI application: `/v1/…` for the tools (and `/v1/sessions` where there are any), `/mcp` for MCP,
     `/health`, `/metrics`, the studio at `/studio/`."""
+    from mcp.server.transport_security import TransportSecuritySettings
+
     from wmagent.serve.growing import add_growing
     from wmagent.serve.mcp import mcp_server
     from wmagent.serve.pages import add_pages
 
     mcp = mcp_server(box)
-    mcp_app = mcp.streamable_http_app(streamable_http_path="/mcp")
+    guarded = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # `Guarded` sees to it, for all paths
+    mcp_app = mcp.streamable_http_app(streamable_http_path="/mcp", transport_security=guarded)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -64,6 +64,7 @@ def test_planning_is_told_as_it_goes(client: httpx.Client) -> None:
         ("/v1/what_if", json.dumps({**SKIPPED, "seconds": 0.01, "seed": 71}).encode(), 408, "longer"),
         ("/v1/plan", b" " * (MOST_BYTES + 1), 413, "bytes"),
         ("/v1/nothing", b"{}", 404, "Not Found"),
+        ("/health", b"{}", 405, "Method Not Allowed"),
     ],
 )
 def test_what_cannot_be_answered_says_why(
@@ -71,8 +72,22 @@ def test_what_cannot_be_answered_says_why(
 ) -> None:
     answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == status
-    assert message in answer.text
+    assert message in answer.json()["error"]["message"]
     assert "Traceback" not in answer.text
+
+
+def test_a_bug_ends_a_stream_with_an_error_that_tells_nothing_of_it(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*given: object) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(review_box(), "answer", broken)
+    for path in ("/v1/plan/stream", "/v1/plan/grow"):
+        text = client.post(path, json={**PLAN, "seed": 53}).text
+        assert "event: error" in text
+        assert "bug in wmagent" in text
+        assert "secret" not in text
 
 
 def test_a_body_in_parts_is_limited_too(client: httpx.Client) -> None:

@@ -16,13 +16,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel
 from sse_starlette import EventSourceResponse
+from starlette.exceptions import HTTPException
 
 from wmagent.errors import WmagentError, unknown
 from wmagent.serve.guarding import Guarded
 from wmagent.serve.measuring import Measures
 from wmagent.serve.streaming import Say, streamed
 from wmagent.service.schemas import openai_tools
-from wmagent.service.tools import Broken, Stopped, Tool, Toolbox, Watch, wrong
+from wmagent.service.tools import BUG, Broken, Stopped, Tool, Toolbox, Watch, wrong
 
 if TYPE_CHECKING:
     from wmagent.service.sessions import Sessions
@@ -220,10 +221,16 @@ def _add_failures(app: FastAPI) -> None:
             return failure(400, "InputError", "the body is no JSON")
         return failure(422, "InputError", wrong(error.errors()))
 
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        said = failure(error.status_code, "Refused", f"{request.method} {request.url.path}: {error.detail}")
+        said.headers.update(error.headers or {})
+        return said
+
     @app.exception_handler(Exception)
     async def bug(request: Request, error: Exception) -> JSONResponse:
         logger.exception("a request failed")
-        return failure(500, "Bug", "this question met a bug in wmagent; the server's log says more")
+        return failure(500, "Bug", BUG)
 
 
 def failure(status: int, kind: str, message: str) -> JSONResponse:

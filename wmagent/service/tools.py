@@ -21,6 +21,7 @@ from wmagent.service.turns import Turns
 
 KEPT = 500  # answers that can be asked about, the latest
 SHOWN_ERRORS = 3
+BUG = "this question met a bug in wmagent; the server's log says more"  # all that a caller is told of one
 Progress = Callable[[int, int], None]  # steps imagined so far, of at most so many
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from wmagent import errors
 from wmagent.errors import WmagentError
-from wmagent.service.tools import KEPT, WATCH, Answered, Broken, Stopped, Tool, Toolbox, Watch
+from wmagent.service.tools import BUG, KEPT, WATCH, Answered, Broken, Stopped, Tool, Toolbox, Watch
 
 logger = logging.getLogger(__name__)
 LOOK = 0.1  # seconds after which a call looks whether it should go on
@@ -194,4 +194,4 @@ def _error(line: Mapping[str, Any]) -> WmagentError:
     kind = Stopped if line["error"] == "Stopped" else getattr(errors, line["error"], None)
     if isinstance(kind, type) and issubclass(kind, WmagentError):
         return kind(line["message"])
-    return Broken(f"this question met a bug in wmagent ({line['message']}); the server's log says more")
+    return Broken(f"{BUG} ({line['message']})")

@@ -90,13 +90,15 @@ def test_a_bug_ends_a_stream_with_an_error_that_tells_nothing_of_it(
         assert "secret" not in text
 
 
-def test_a_body_in_parts_is_limited_too(client: httpx.Client) -> None:
+@pytest.mark.parametrize("path", ["/v1/plan", "/v1/plan/stream", "/mcp"])
+def test_a_body_in_parts_is_limited_too(client: httpx.Client, path: str) -> None:
     def parts() -> Iterator[bytes]:
-        for _ in range(30):
-            yield b" " * 100_000
+        for _ in range(11):
+            yield b" " * (MOST_BYTES // 10)
 
-    answer = client.post("/v1/plan", content=parts(), headers={"Content-Type": "application/json"})
-    assert answer.status_code in (400, 413, 422)
+    headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+    answer = client.post(path, content=parts(), headers=headers)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (413, "Refused")
 
 
 def test_documents_stay_in_their_folder(client: httpx.Client) -> None:

@@ -88,6 +88,8 @@ class Guarded:
             return message
 
         async def with_headers(message: Any) -> None:
+            if taken > self.most_bytes:  # what the application says to a client that it takes to be gone
+                return
             if message["type"] == "http.response.start":
                 told = {name for name, _ in message["headers"]}
                 added = [(name, value) for name, value in HEADERS if name not in told]
@@ -95,6 +97,8 @@ class Guarded:
             await send(message)
 
         await self.app(scope, limited, with_headers)
+        if taken > self.most_bytes:
+            await _refused(send, 413, f"at most {self.most_bytes:,} bytes are read")
 
     def _known(self, headers: dict[bytes, bytes]) -> bool:
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")

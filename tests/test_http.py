@@ -16,7 +16,7 @@ from wmagent.cli.app import app
 from wmagent.errors import InputError
 from wmagent.serve.guarding import MOST_BYTES, check_listening
 from wmagent.serve.http import http_app
-from wmagent.serve.running import token_of
+from wmagent.serve.running import address, bound, token_of
 
 
 @pytest.fixture(scope="module")
@@ -133,12 +133,30 @@ def test_listening_elsewhere_needs_a_token(tmp_path: Path, monkeypatch: pytest.M
     done = CliRunner().invoke(app, ["serve", str(review_folder()), "--http", "--host", "0.0.0.0"])
     assert done.exit_code == 2
     assert "token" in done.stderr
+    monkeypatch.setenv("WMAGENT_TOKEN", " a-token-of-the-environment\n")
+    assert token_of(None) == "a-token-of-the-environment"
     file = tmp_path / "token"
     file.write_text("  a-token-out-of-a-file\n")
     assert token_of(file) == "a-token-out-of-a-file"
     file.write_text("")
     with pytest.raises(InputError, match="empty"):
         token_of(file)
+
+
+def test_a_place_that_cannot_be_had_is_said_before_anything_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WMAGENT_TOKEN", "x" * 20)
+    monkeypatch.setattr("wmagent.service.opening.spread_toolbox", None)  # nothing is opened
+    with bound("127.0.0.1", 0) as place:
+        port = place.getsockname()[1]
+        place.listen()
+        for command in ("serve --http", "studio --no-open"):
+            done = CliRunner().invoke(app, [*command.split(), str(review_folder()), "--port", str(port)])
+            assert (done.exit_code, done.stdout) == (2, "")
+            assert f"cannot listen at http://127.0.0.1:{port}: Address already in use" in " ".join(done.stderr.split())
+    nowhere = CliRunner().invoke(app, ["serve", str(review_folder()), "--http", "--host", "nowhere.invalid"])
+    assert nowhere.exit_code == 2
+    assert "no nowhere.invalid to listen at" in " ".join(nowhere.stderr.split())
+    assert address("::1", 80) == "http://[::1]:80"
 
 
 def test_a_page_from_elsewhere_may_not_ask_through_the_browser(client: httpx.Client) -> None:

@@ -302,7 +302,7 @@ def test_the_command_serves_and_opens_the_page(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(studio, "UNTIL_UP", 0.0)
     monkeypatch.setattr(studio.webbrowser, "open", opened.append)
     served: list[tuple[str, int]] = []
-    monkeypatch.setattr(running, "run_http", lambda app, host, port: served.append((host, port)))
+    monkeypatch.setattr(running, "run_http", lambda app, place: served.append(place.getsockname()))
     for more in ([], ["--no-open"]):
         done = CliRunner().invoke(app, ["studio", str(review_folder()), "--port", "0", *more])
         assert done.exit_code == 0, done.output

@@ -32,6 +32,10 @@ class Stopped(WmagentError):
     exit_code = 6
 
 
+class Gone(InputError):
+    """An earlier answer that is kept no longer."""
+
+
 class Broken(WmagentError):
     """What thinks for a server met a bug or went away; the question may be asked again."""
 
@@ -191,10 +195,15 @@ class Toolbox:
             return found
 
     def about(self, key: str) -> Any:
-        """Return what a kept answer was made from; InputError where there is none."""
+        """Return what a kept answer was made from; Gone where there is none."""
         if (found := self.find(key)) is None:
-            raise InputError(f"there is no answer {key!r} any more; ask the question again")
+            raise Gone(f"there is no answer {key!r} any more; ask the question again")
         return found.about
+
+    def forget(self, key: str) -> None:
+        """Keep an answer no longer: the question is thought out anew when it comes again."""
+        with self._keeping:
+            self._answers.pop(key, None)
 
 
 @contextmanager

@@ -49,6 +49,7 @@ def test_a_what_if_says_whether_it_is_better() -> None:
     told = ask("what_if", **SKIPPED)
     assert told["decision"] == "worse"
     assert told["probability"] < told["baseline"]
+    assert "as they stand" in told["because"]  # as fixed courses; the plan's own number is of replanning
     assert told["support"] in ("observed", "interpolated")
     strange = {**REVIEW_START, "hold": "on fire"}
     assert ask("what_if", state=strange, until=GOAL, skip=["legal review"])["decision"] == "abstain"

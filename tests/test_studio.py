@@ -82,6 +82,7 @@ def compare(me: Person) -> None:
     me.wait(".card:nth-child(2)")
     assert "Worse" in me.text(".card:nth-child(2)")
     assert "without it" in me.text(".card:nth-child(2)")
+    assert "made anew at every step" in me.text("#whatifs")  # the plan's number, which is not the baseline's
     me.tab_to("#what-kind", back=True)
     me.page.keyboard.type("do this later")
     me.choose("#what-first", "submit")

@@ -12,6 +12,8 @@ import { announce, el, field, fill, percent } from "./words.js";
 const at = (id) => document.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const PACE = 550; // milliseconds a tree is shown before the next, so that it can be seen to grow
+const COMPARED = "A change is compared with the plan as it stands, followed whatever happens. The plan itself is made anew "
+  + "at every step, so its P(goal) may be higher.";
 const PARTS = [["evidence", "Recorded cases"], ["steps", "Steps in words"], ["alternatives", "Rejected courses"],
   ["contingencies", "If it turns out differently"]];
 
@@ -44,7 +46,7 @@ function imagined(world, examples) {
   let asked = null; // the goal and facts that the shown plan is for
 
   const compared = whatIfs(at("whatifs"), {
-    kinds: WORLD, actions: world.actions, facts: world.facts, failed,
+    kinds: WORLD, actions: world.actions, facts: world.facts, failed, note: COMPARED,
     asked: (change) => ask("what_if", { state: asked.state, until: asked.goal, ...change }),
   });
   const stepping = steps(at("steps"), { asked: () => asked, write: facts.write, plan, failed });

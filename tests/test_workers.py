@@ -46,7 +46,7 @@ def box(workers: list[Worker]) -> Iterator[Toolbox]:
 def test_a_worker_answers_as_the_model_does_here(box: Toolbox) -> None:
     for name, asked in (("plan", PLAN), ("what_if", SKIPPED), ("predict", {"state": dict(REVIEW_START)})):
         assert box.call(name, asked) == review_box().call(name, asked)
-    key = box.key_of(*_checked(box, "plan", PLAN))
+    key = box.call("plan", PLAN).model_dump()["id"]
     assert box.call("explain", {"id": key}) == review_box().call("explain", {"id": key})
     assert box.documents["card"].read() == review_box().documents["card"].read()
     with pytest.raises(InputError, match="painted green"):
@@ -89,8 +89,3 @@ def test_what_is_wrong_with_a_model_is_said_before_it_is_served(tmp_path: Path) 
         (tmp_path / name).write_bytes((review_folder() / name).read_bytes())
     with closing(spread_toolbox(tmp_path, 1)) as found, pytest.raises(CheckpointError, match=r"model\.safetensors"):
         found.ready()
-
-
-def _checked(box: Toolbox, name: str, asked: dict[str, object]) -> tuple[str, object]:
-    tool, question = box.checked(name, asked)
-    return tool.name, question

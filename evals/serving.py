@@ -19,7 +19,7 @@ import psutil
 
 from wmagent.errors import InputError
 from wmagent.evals.measure import quantile, versions
-from wmagent.serve.running import free_port
+from wmagent.serve.running import bound
 
 NOTES = (
     "closed loop: every client asks again as soon as it is answered; clients and server share the machine.",
@@ -110,7 +110,8 @@ class _Server:
     """A real server process on a free port."""
 
     def __init__(self, path: Path) -> None:
-        self.port = free_port("127.0.0.1")
+        with bound("127.0.0.1", 0) as place:
+            self.port = place.getsockname()[1]
         self.url, self.path = f"http://127.0.0.1:{self.port}", path
 
     def __enter__(self) -> _Server:

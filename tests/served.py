@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from tests.test_agent_learned import TINY, log
 from wmagent.agent.doubles import REVIEW_START
 from wmagent.domain.event_log import EventLog
 from wmagent.model.world_model import WorldModel
+from wmagent.serve.running import address, bound
 from wmagent.service.opening import open_toolbox
 from wmagent.service.tools import Toolbox
 
@@ -68,16 +68,14 @@ def loans_box() -> Toolbox:
 @contextmanager
 def serving(app: Any) -> Iterator[str]:
     """Serve an application on a real server; gives its address."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
-    thread = threading.Thread(target=server.run)
+    place = bound("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    thread = threading.Thread(target=server.run, args=([place],))
     thread.start()
     try:
         while not server.started:
             time.sleep(0.02)
-        yield f"http://127.0.0.1:{port}"
+        yield address("127.0.0.1", place.getsockname()[1])
     finally:
         server.should_exit = True
         thread.join(30)

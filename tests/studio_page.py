@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.served import GOAL
+from wmagent.agent.doubles import REVIEW_START
 
 ARGS = [
     "--no-sandbox",
@@ -110,3 +114,23 @@ def _ours(url: str, address: str) -> bool:
 def saved(page: Any, folder: Path, name: str) -> None:
     page.screenshot(path=folder / f"{name}.png", full_page=True)
     assert (folder / f"{name}.png").stat().st_size > 10_000
+
+
+def begin(me: Person) -> None:
+    """Choose the state and the goal, and plan."""
+    me.tab_to("#goal")
+    me.write(GOAL)
+    me.tab_to("#start")
+    me.press("ArrowDown", "ArrowUp")
+    for name, value in sorted(REVIEW_START.items()):  # as the page orders them
+        label = me.page.locator(".fact label", has_text=name).first
+        me.choose(f"#{label.get_attribute('for')}", str(value))
+    assert json.loads(me.page.input_value("#json")) == dict(REVIEW_START)
+    me.press("Control+Enter")
+    me.wait("#evidence .said *")
+    assert "Act" in me.text("#decision")
+    assert "submit" in me.text("#decision h2")
+    assert me.focused("id") == "decision-head"
+    for said in ("P(goal)", "90 % interval", "risk", "observed"):
+        assert said in me.text("#decision")
+    assert me.text("#live").startswith("act: submit")

@@ -16,7 +16,7 @@ from wmagent.cli.app import app
 from wmagent.errors import InputError
 from wmagent.serve.guarding import MOST_BYTES, check_listening
 from wmagent.serve.http import http_app
-from wmagent.serve.running import token_of
+from wmagent.serve.running import address, bound, token_of
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,7 @@ def test_planning_is_told_as_it_goes(client: httpx.Client) -> None:
         ("/v1/what_if", json.dumps({**SKIPPED, "seconds": 0.01, "seed": 71}).encode(), 408, "longer"),
         ("/v1/plan", b" " * (MOST_BYTES + 1), 413, "bytes"),
         ("/v1/nothing", b"{}", 404, "Not Found"),
+        ("/health", b"{}", 405, "Method Not Allowed"),
     ],
 )
 def test_what_cannot_be_answered_says_why(
@@ -71,17 +72,33 @@ def test_what_cannot_be_answered_says_why(
 ) -> None:
     answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == status
-    assert message in answer.text
+    assert message in answer.json()["error"]["message"]
     assert "Traceback" not in answer.text
 
 
-def test_a_body_in_parts_is_limited_too(client: httpx.Client) -> None:
-    def parts() -> Iterator[bytes]:
-        for _ in range(30):
-            yield b" " * 100_000
+def test_a_bug_ends_a_stream_with_an_error_that_tells_nothing_of_it(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*given: object) -> None:
+        raise ZeroDivisionError("secret")
 
-    answer = client.post("/v1/plan", content=parts(), headers={"Content-Type": "application/json"})
-    assert answer.status_code in (400, 413, 422)
+    monkeypatch.setattr(review_box(), "answer", broken)
+    for path in ("/v1/plan/stream", "/v1/plan/grow"):
+        text = client.post(path, json={**PLAN, "seed": 53}).text
+        assert "event: error" in text
+        assert "bug in wmagent" in text
+        assert "secret" not in text
+
+
+@pytest.mark.parametrize("path", ["/v1/plan", "/v1/plan/stream", "/mcp"])
+def test_a_body_in_parts_is_limited_too(client: httpx.Client, path: str) -> None:
+    def parts() -> Iterator[bytes]:
+        for _ in range(11):
+            yield b" " * (MOST_BYTES // 10)
+
+    headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+    answer = client.post(path, content=parts(), headers=headers)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (413, "Refused")
 
 
 def test_documents_stay_in_their_folder(client: httpx.Client) -> None:
@@ -116,12 +133,48 @@ def test_listening_elsewhere_needs_a_token(tmp_path: Path, monkeypatch: pytest.M
     done = CliRunner().invoke(app, ["serve", str(review_folder()), "--http", "--host", "0.0.0.0"])
     assert done.exit_code == 2
     assert "token" in done.stderr
+    monkeypatch.setenv("WMAGENT_TOKEN", " a-token-of-the-environment\n")
+    assert token_of(None) == "a-token-of-the-environment"
     file = tmp_path / "token"
     file.write_text("  a-token-out-of-a-file\n")
     assert token_of(file) == "a-token-out-of-a-file"
     file.write_text("")
     with pytest.raises(InputError, match="empty"):
         token_of(file)
+
+
+def test_a_place_that_cannot_be_had_is_said_before_anything_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WMAGENT_TOKEN", "x" * 20)
+    monkeypatch.setattr("wmagent.service.opening.spread_toolbox", None)  # nothing is opened
+    with bound("127.0.0.1", 0) as place:
+        port = place.getsockname()[1]
+        place.listen()
+        for command in ("serve --http", "studio --no-open"):
+            done = CliRunner().invoke(app, [*command.split(), str(review_folder()), "--port", str(port)])
+            assert (done.exit_code, done.stdout) == (2, "")
+            assert f"cannot listen at http://127.0.0.1:{port}: Address already in use" in " ".join(done.stderr.split())
+    nowhere = CliRunner().invoke(app, ["serve", str(review_folder()), "--http", "--host", "nowhere.invalid"])
+    assert nowhere.exit_code == 2
+    assert "no nowhere.invalid to listen at" in " ".join(nowhere.stderr.split())
+    assert address("::1", 80) == "http://[::1]:80"
+
+
+def test_a_page_from_elsewhere_may_not_ask_through_the_browser(client: httpx.Client) -> None:
+    """A web page whose name was made to point at this machine sends its own Host and Origin."""
+    here = str(client.base_url.port)
+    for headers in (
+        {"Host": f"example.org:{here}"},
+        {"Host": f"127.0.0.1.example.org:{here}"},
+        {"Host": "[::1"},
+        {"Origin": "http://example.org"},
+        {"Origin": "null"},
+    ):
+        for path in ("/v1/describe_world", "/v1/sessions", "/mcp"):
+            answer = client.post(path, json={}, headers=headers)
+            assert (answer.status_code, answer.json()["error"]["type"]) == (421, "Refused")
+        assert client.get("/v1/documents/card", headers=headers).status_code == 421
+    for headers in ({"Host": f"localhost:{here}"}, {"Host": "[::1]"}, {"Origin": f"http://127.0.0.1:{here}"}):
+        assert client.post("/v1/describe_world", json={}, headers=headers).status_code == 200
 
 
 def test_state_keys_of_any_shape_are_data(client: httpx.Client) -> None:

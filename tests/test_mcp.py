@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -42,12 +42,11 @@ Connect = Callable[[], AbstractAsyncContextManager[Client]]
 @pytest.fixture(scope="module")
 def served() -> Iterator[str]:
     """A real server on a free port, behind a token."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    command = [sys.executable, "-m", "wmagent", "serve", str(review_folder()), "--http", "--port", str(port)]
-    process = subprocess.Popen(command, env={**os.environ, "WMAGENT_TOKEN": TOKEN}, stderr=subprocess.PIPE)
-    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "wmagent", "serve", str(review_folder()), "--http", "--port", "0"]
+    process = subprocess.Popen(command, env={**os.environ, "WMAGENT_TOKEN": TOKEN}, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    said = process.stderr.readline()
+    url = re.findall(r"http://127\.0\.0\.1:\d+", said)[0]
     for _ in range(300):
         try:
             if httpx2.get(f"{url}/health").status_code == 200:
@@ -56,7 +55,7 @@ def served() -> Iterator[str]:
             time.sleep(0.1)
     yield url
     process.terminate()
-    said = process.communicate(timeout=30)[1].decode()
+    said += process.communicate(timeout=30)[1]
     assert process.returncode in (0, -signal.SIGTERM)
     assert TOKEN not in said
     assert "Traceback" not in said
@@ -202,6 +201,18 @@ def test_a_cancelled_call_stops_thinking(monkeypatch: pytest.MonkeyPatch) -> Non
             with anyio.fail_after(30):
                 while not watches[0].stop.is_set():
                     await anyio.sleep(0.01)
+
+    anyio.run(go)
+
+
+def test_who_has_the_token_is_answered_under_whatever_name_the_server_is_reached(served: str) -> None:
+    async def go() -> None:
+        headers = {"Authorization": f"Bearer {TOKEN}", "Host": "models.example.org"}
+        async with (
+            httpx2.AsyncClient(headers=headers, timeout=60) as http,
+            Client(streamable_http_client(f"{served}/mcp", http_client=http)) as client,
+        ):
+            assert not (await client.call_tool("describe_world", {})).is_error
 
     anyio.run(go)
 

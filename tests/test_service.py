@@ -49,6 +49,7 @@ def test_a_what_if_says_whether_it_is_better() -> None:
     told = ask("what_if", **SKIPPED)
     assert told["decision"] == "worse"
     assert told["probability"] < told["baseline"]
+    assert "as they stand" in told["because"]  # as fixed courses; the plan's own number is of replanning
     assert told["support"] in ("observed", "interpolated")
     strange = {**REVIEW_START, "hold": "on fire"}
     assert ask("what_if", state=strange, until=GOAL, skip=["legal review"])["decision"] == "abstain"
@@ -165,6 +166,17 @@ def test_cases_of_an_event_log_have_the_same_tools() -> None:
         box.call("predict", {"case": "nobody"})
     with pytest.raises(InputError, match="say one change"):
         box.call("what_if", {"case": "c1"})
+
+
+@pytest.mark.parametrize(("name", "change"), [("plan", {}), ("what_if", {"do": "decide"})])
+def test_questions_about_cases_can_be_watched_and_stopped(name: str, change: dict[str, Any]) -> None:
+    asked, seen = {"case": "c4", "after": 2, "reach": "grant", **change}, list[int]()
+    watch = Watch(progress=lambda imagined, most: seen.append(imagined))
+    loans_box().call(name, asked, watch)
+    assert seen[-1] == watch.imagined > 0
+    stopping = Watch(progress=lambda imagined, most: stopping.stop.set() if imagined else None)
+    with pytest.raises(Stopped, match="caller"):
+        loans_box().call(name, {**asked, "seed": 1}, stopping)
 
 
 def test_schemas_are_closed() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -166,6 +169,22 @@ def test_sessions_outlive_the_server(tmp_path: Path) -> None:
         sessions._version = "another"
         with pytest.raises(InputError, match="another model"):
             sessions.answer(reported.id, YES)
+
+
+def test_two_servers_do_not_share_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "sessions.db"
+    hold = "import sys; from wmagent.service.session_file import SessionFile as F; f = F(sys.argv[1]); print(); input()"
+    with subprocess.Popen([sys.executable, "-c", hold, file], stdin=PIPE, stdout=PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(InputError, match="another server"):
+            opened(file)
+        other.kill()
+    with opened(file) as sessions:
+        begin(sessions)
+        with pytest.raises(InputError, match="another server"):
+            opened(file)
+        assert len(sessions.list().sessions) == 1
 
 
 def test_thinking_that_was_broken_off_goes_on(sessions: Sessions) -> None:

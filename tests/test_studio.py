@@ -6,14 +6,13 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from studio_page import Person, browsing, person, saved
+from studio_page import Person, begin, browsing, person, saved
 from typer.testing import CliRunner
 
 from tests.served import GOAL, loans_box, review_box, review_folder, serving
-from wmagent.agent.doubles import REVIEW_START
 from wmagent.cli.app import app
 from wmagent.domain.types import Action, Observation, Transition
 from wmagent.model.config import ModelConfig
@@ -57,26 +56,6 @@ def test_the_whole_journey_by_keyboard(browser: Any, address: str, width: int, s
     me.page.close()
 
 
-def begin(me: Person) -> None:
-    """Choose the state and the goal, and plan."""
-    me.tab_to("#goal")
-    me.write(GOAL)
-    me.tab_to("#start")
-    me.press("ArrowDown", "ArrowUp")
-    for name, value in sorted(REVIEW_START.items()):  # as the page orders them
-        label = me.page.locator(".fact label", has_text=name).first
-        me.choose(f"#{label.get_attribute('for')}", str(value))
-    assert json.loads(me.page.input_value("#json")) == dict(REVIEW_START)
-    me.press("Control+Enter")
-    me.wait("#evidence .said *")
-    assert "Act" in me.text("#decision")
-    assert "submit" in me.text("#decision h2")
-    assert me.focused("id") == "decision-head"
-    for said in ("P(goal)", "90 % interval", "risk", "observed"):
-        assert said in me.text("#decision")
-    assert me.text("#live").startswith("act: submit")
-
-
 def walk(me: Person) -> None:
     """Walk along the tree with the arrows: the facts that change are told."""
     me.tab_to("[role=treeitem]")
@@ -103,6 +82,7 @@ def compare(me: Person) -> None:
     me.wait(".card:nth-child(2)")
     assert "Worse" in me.text(".card:nth-child(2)")
     assert "without it" in me.text(".card:nth-child(2)")
+    assert "made anew at every step" in me.text("#whatifs")  # the plan's number, which is not the baseline's
     me.tab_to("#what-kind", back=True)
     me.page.keyboard.type("do this later")
     me.choose("#what-first", "submit")
@@ -153,30 +133,6 @@ def approve(me: Person) -> None:
     me.hears("#steps", "The goal is reached")
     assert "Done" in me.text("#decision")
     assert json.loads(me.page.input_value("#json"))["status"] == "approved"
-
-
-def test_sessions_are_used_where_the_server_keeps_them(browser: Any, tmp_path: Path) -> None:
-    sessions = pytest.importorskip("wmagent.service.sessions", reason="this wmagent keeps no sessions")
-    with (
-        sessions.open_sessions(review_folder(), tmp_path / "sessions.db", "best-first") as kept,
-        serving(cast("Any", http_app)(review_box(), None, kept)) as address,
-    ):
-        me = person(browser, address)
-        me.wait("#goal")
-        begin(me)
-        assert "session" in me.text("#steps")
-        me.tab_to("#approve")
-        me.press("Enter")
-        me.hears(".log", "submit")
-        assert [one.steps for one in kept.list().sessions] == [1]
-        assert json.loads(me.page.input_value("#json"))["status"] == "in review"
-        me.wait("#reject:not([disabled])")
-        me.tab_to("#reject")
-        me.press("Enter")
-        me.hears("#steps", "declined")
-        assert [one.status for one in kept.list().sessions] == ["declined"]
-        assert me.complaints == []
-        me.page.close()
 
 
 def test_what_cannot_be_used_is_said(browser: Any, address: str) -> None:
@@ -288,7 +244,13 @@ def test_cases_of_an_event_log_have_a_simpler_form(browser: Any, tmp_path: Path)
         me.press("Enter")
         me.wait(".card:nth-child(2)")
         assert "cases in such a state" in me.text("#evidence") or "nearest" in me.text("#evidence")
+        assert "no report" in me.text("#steps")
         saved(me.page, tmp_path, "case")
+        me.tab_to("#after", back=True)
+        me.write("99")
+        me.press("Enter")
+        me.hears("#trouble", "ask after 1 to")
+        assert not me.page.is_visible("#decision")  # it was of another question
         assert me.fits()
         assert me.complaints == []
         me.page.close()
@@ -302,7 +264,7 @@ def test_the_command_serves_and_opens_the_page(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(studio, "UNTIL_UP", 0.0)
     monkeypatch.setattr(studio.webbrowser, "open", opened.append)
     served: list[tuple[str, int]] = []
-    monkeypatch.setattr(running, "run_http", lambda app, host, port: served.append((host, port)))
+    monkeypatch.setattr(running, "run_http", lambda app, place: served.append(place.getsockname()))
     for more in ([], ["--no-open"]):
         done = CliRunner().invoke(app, ["studio", str(review_folder()), "--port", "0", *more])
         assert done.exit_code == 0, done.output

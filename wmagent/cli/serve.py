@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +25,7 @@ SessionFile = Annotated[
     typer.Option("--sessions", metavar="FILE", help="Keep planning sessions with approval in this SQLite file."),
 ]
 Host = Annotated[str, typer.Option(help="Where to listen; elsewhere than here only with a token.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0: anywhere that is free.")]
 TokenFile = Annotated[
     Path | None, typer.Option("--token-file", metavar="FILE", help="The bearer token; default: WMAGENT_TOKEN.")
 ]
@@ -38,7 +41,7 @@ def serve(
     path: ModelPath,
     http: Annotated[bool, typer.Option("--http", help="Serve over HTTP (with MCP at /mcp), not stdin/stdout.")] = False,
     host: Host = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen.")] = 8765,
+    port: Port = 8765,
     token_file: TokenFile = None,
     log: LogFile = None,
     columns: Columns = None,
@@ -65,37 +68,27 @@ def serve(
 
         wmagent serve contracts.wm --http --sessions sessions.db     (and /v1/sessions: plan, approve, act, report)
     """
-    from wmagent.serve.guarding import check_listening
-    from wmagent.serve.running import run_http, token_of
+    opening = partial(opened, path, log, columns, skip_bad, lifecycle, planner)
+    if http:
 
-    token = token_of(token_file)
-    if kept_in is not None and not http:
+        def announced(at: str) -> None:
+            note(f"serving {path} at {at} (API: /openapi.json, MCP: /mcp); Ctrl-C stops")
+
+        count = cores() if workers is None else workers
+        over_http(
+            lambda: opening(count), lambda: sessions_in(kept_in, path, planner), host, port, token_file, announced
+        )
+        return
+    if kept_in is not None:
         raise InputError("sessions are served over HTTP; add --http")
-    if http:
-        check_listening(host, token)
-    needed("mcp", "serve")
-    if http:
-        needed("fastapi", "serve")
-    count = workers if workers is not None else (cores() if http else 0)
-    box = opened(path, log, columns, skip_bad, lifecycle, planner, count)
-    try:
-        if http:
-            from wmagent.serve.http import http_app
+    needed("mcp")
+    import anyio
 
-            with sessions_in(kept_in, path, planner) as sessions:
-                server = http_app(box, token, sessions)
-                box.ready()
-                note(f"serving {path} at http://{host}:{port} (API: /openapi.json, MCP: /mcp); Ctrl-C stops")
-                run_http(server, host, port)
-            return
-        import anyio
+    from wmagent.serve.mcp import run_stdio
 
-        from wmagent.serve.mcp import run_stdio
-
+    with closing(opening(workers or 0)) as box:
         box.ready()
         anyio.run(run_stdio, box)
-    finally:
-        box.close()
 
 
 @command
@@ -122,8 +115,8 @@ def opened(
     columns: list[str] | None,
     skip_bad: bool,
     lifecycle: str,
-    planner: str = "best-first",
-    workers: int = 0,
+    planner: str,
+    workers: int,
 ) -> Toolbox:
     """Return the tools of a model folder, with the log that its cases are in where it needs one."""
     from wmagent.service.opening import open_toolbox, spread_toolbox
@@ -136,6 +129,31 @@ def opened(
     torch.set_num_threads(1)  # calls take turns; in many small batches two threads are slower
     events = None if log is None else open_log(log, columns, skip_bad, lifecycle)[0]
     return open_toolbox(path, events, planner)
+
+
+def over_http(
+    opening: Callable[[], Toolbox],
+    keeping: Callable[[], AbstractContextManager[Sessions | None]],
+    host: str,
+    port: int,
+    token_file: Path | None,
+    announced: Callable[[str], None],
+) -> None:
+    """Serve what `opening` returns until told to stop, with the sessions of `keeping`. The place to listen at is
+    checked and held before anything is opened; `announced` is called with the address once all is ready."""
+    needed("mcp", "fastapi")
+    from wmagent.serve.guarding import check_listening
+    from wmagent.serve.running import address, bound, run_http, token_of
+
+    token = token_of(token_file)
+    check_listening(host, token)
+    with bound(host, port) as place, closing(opening()) as box, keeping() as sessions:
+        from wmagent.serve.http import http_app
+
+        server = http_app(box, token, sessions)
+        box.ready()
+        announced(address(host, place.getsockname()[1]))
+        run_http(server, place)
 
 
 def cores() -> int:
@@ -152,9 +170,9 @@ def sessions_in(file: Path | None, path: Path, planner: str) -> AbstractContextM
     return open_sessions(path, file, planner)
 
 
-def needed(module: str, extra: str) -> None:
+def needed(*modules: str) -> None:
     """Raise InputError where an extra is not installed."""
     from importlib.util import find_spec
 
-    if find_spec(module) is None:
-        raise InputError(f"serving needs the extra: pip install 'wmagent[{extra}]'")
+    if any(find_spec(module) is None for module in modules):
+        raise InputError("serving needs the extra: pip install 'wmagent[serve]'")

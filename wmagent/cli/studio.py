@@ -11,7 +11,7 @@ import typer
 from wmagent.cli.logs import Columns, Lifecycle, SkipBad
 from wmagent.cli.output import command, note
 from wmagent.cli.parts import ModelPath, PlannerName
-from wmagent.cli.serve import Host, LogFile, SessionFile, TokenFile, cores, needed, opened, sessions_in
+from wmagent.cli.serve import Host, LogFile, Port, SessionFile, TokenFile, cores, opened, over_http, sessions_in
 
 UNTIL_UP = 1.0  # seconds until the browser is opened: the server listens by then
 
@@ -20,7 +20,7 @@ UNTIL_UP = 1.0  # seconds until the browser is opened: the server listens by the
 def studio(
     path: ModelPath,
     host: Host = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0: anywhere that is free.")] = 8765,
+    port: Port = 8765,
     token_file: TokenFile = None,
     log: LogFile = None,
     columns: Columns = None,
@@ -42,27 +42,20 @@ def studio(
 
         wmagent studio loans.wm --log loans.xes.gz
     """
-    from wmagent.serve.guarding import check_listening
-    from wmagent.serve.running import free_port, run_http, token_of
 
-    token = token_of(token_file)
-    check_listening(host, token)
-    needed("mcp", "serve")
-    needed("fastapi", "serve")
-    port = port or free_port(host)
-    box = opened(path, log, columns, skip_bad, lifecycle, planner, cores())
-    try:
-        from wmagent.serve.http import http_app
+    def announced(at: str) -> None:
+        page = f"{at}/studio/"
+        note(f"{path} in the studio: {page}; Ctrl-C stops")
+        if not no_open:
+            showing = threading.Timer(UNTIL_UP, webbrowser.open, (page,))
+            showing.daemon = True
+            showing.start()
 
-        with sessions_in(kept_in, path, planner) as sessions:
-            server = http_app(box, token, sessions)
-            box.ready()
-            address = f"http://{f'[{host}]' if ':' in host else host}:{port}/studio/"
-            note(f"{path} in the studio: {address}; Ctrl-C stops")
-            if not no_open:
-                opening = threading.Timer(UNTIL_UP, webbrowser.open, (address,))
-                opening.daemon = True
-                opening.start()
-            run_http(server, host, port)
-    finally:
-        box.close()
+    over_http(
+        lambda: opened(path, log, columns, skip_bad, lifecycle, planner, cores()),
+        lambda: sessions_in(kept_in, path, planner),
+        host,
+        port,
+        token_file,
+        announced,
+    )

@@ -6,6 +6,7 @@ import hmac
 import ipaddress
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from wmagent.errors import InputError
 
@@ -33,18 +34,30 @@ def check_listening(host: str, token: str | None) -> None:
         )
 
 
-def _is_local(host: str) -> bool:
+def _is_local(host: str | None) -> bool:
     if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _from_here(headers: dict[bytes, bytes]) -> bool:
+    """Return whether a request names this machine, and comes from no page of another one: a browser shows pages whose
+    own name was made to point here."""
+    named = [b"//" + headers.get(b"host", b"")]
+    if (origin := headers.get(b"origin")) is not None:
+        named.append(origin)
+    try:
+        return all(_is_local(urlsplit(one.decode("latin-1")).hostname) for one in named)
     except ValueError:
         return False
 
 
 class Guarded:
-    """An ASGI application behind a token (None: none is asked for) and a limit on what is sent; its answers say that
-    nothing of them may be run or framed."""
+    """An ASGI application behind a token (None: only requests that name this machine are answered) and a limit on what
+    is sent; its answers say that nothing of them may be run or framed."""
 
     def __init__(self, app: Any, token: str | None, most_bytes: int = MOST_BYTES) -> None:
         self.app, self.token, self.most_bytes = app, token, most_bytes
@@ -54,6 +67,9 @@ class Guarded:
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
+        if self.token is None and not _from_here(headers):
+            await _refused(send, 421, "without a token, only localhost is answered, asked by its own pages or none")
+            return
         if self.token is not None and not _open(scope["path"]) and not self._known(headers):
             await _refused(send, 401, "give the server's token: Authorization: Bearer …", b"Bearer")
             return
@@ -72,6 +88,8 @@ class Guarded:
             return message
 
         async def with_headers(message: Any) -> None:
+            if taken > self.most_bytes:  # what the application says to a client that it takes to be gone
+                return
             if message["type"] == "http.response.start":
                 told = {name for name, _ in message["headers"]}
                 added = [(name, value) for name, value in HEADERS if name not in told]
@@ -79,6 +97,8 @@ class Guarded:
             await send(message)
 
         await self.app(scope, limited, with_headers)
+        if taken > self.most_bytes:
+            await _refused(send, 413, f"at most {self.most_bytes:,} bytes are read")
 
     def _known(self, headers: dict[bytes, bytes]) -> bool:
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")

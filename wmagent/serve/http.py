@@ -16,13 +16,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel
 from sse_starlette import EventSourceResponse
+from starlette.exceptions import HTTPException
 
 from wmagent.errors import WmagentError, unknown
 from wmagent.serve.guarding import Guarded
 from wmagent.serve.measuring import Measures
 from wmagent.serve.streaming import Say, streamed
 from wmagent.service.schemas import openai_tools
-from wmagent.service.tools import Broken, Stopped, Tool, Toolbox, Watch, wrong
+from wmagent.service.tools import BUG, Broken, Stopped, Tool, Toolbox, Watch, wrong
 
 if TYPE_CHECKING:
     from wmagent.service.sessions import Sessions
@@ -50,6 +51,7 @@ FAILURES: dict[int | str, dict[str, Any]] = {
     404: {"model": Failed, "description": "There is no such thing."},
     408: {"model": Failed, "description": "Thinking took longer than it may."},
     413: {"model": Failed, "description": "Too much was sent."},
+    421: {"model": Failed, "description": "There is no token, and the request does not name this machine."},
     422: {"model": Failed, "description": "The question cannot be used; the message says what to write instead."},
     429: {"model": Failed, "description": "Too many questions at once."},
     503: {"model": Failed, "description": "What thinks went away; ask again."},
@@ -59,12 +61,15 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 def http_app(box: Toolbox, token: str | None = None, sessions: Sessions | None = None) -> Guarded:
     """Return the ASGI application: `/v1/…` for the tools (and `/v1/sessions` where there are any), `/mcp` for MCP,
     `/health`, `/metrics`, the studio at `/studio/`."""
+    from mcp.server.transport_security import TransportSecuritySettings
+
     from wmagent.serve.growing import add_growing
     from wmagent.serve.mcp import mcp_server
     from wmagent.serve.pages import add_pages
 
     mcp = mcp_server(box)
-    mcp_app = mcp.streamable_http_app(streamable_http_path="/mcp")
+    guarded = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # `Guarded` sees to it, for all paths
+    mcp_app = mcp.streamable_http_app(streamable_http_path="/mcp", transport_security=guarded)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -216,10 +221,16 @@ def _add_failures(app: FastAPI) -> None:
             return failure(400, "InputError", "the body is no JSON")
         return failure(422, "InputError", wrong(error.errors()))
 
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        said = failure(error.status_code, "Refused", f"{request.method} {request.url.path}: {error.detail}")
+        said.headers.update(error.headers or {})
+        return said
+
     @app.exception_handler(Exception)
     async def bug(request: Request, error: Exception) -> JSONResponse:
         logger.exception("a request failed")
-        return failure(500, "Bug", "this question met a bug in wmagent; the server's log says more")
+        return failure(500, "Bug", BUG)
 
 
 def failure(status: int, kind: str, message: str) -> JSONResponse:

@@ -37,7 +37,7 @@ from mcp_types import (
 from mcp_types import Tool as McpTool
 
 from wmagent.errors import InputError, WmagentError, unknown
-from wmagent.service.tools import Toolbox, Watch
+from wmagent.service.tools import BUG, Toolbox, Watch
 
 logger = logging.getLogger(__name__)
 Context = ServerRequestContext[Any, Any]
@@ -86,7 +86,7 @@ def mcp_server(box: Toolbox) -> Server[Any]:
             return _failed(str(error))
         except Exception:  # a bug is for its finder, not for the caller
             logger.exception("the tool %r failed", params.name)
-            return _failed("this question met a bug in wmagent; the server's log says more")
+            return _failed(BUG)
         text = told.model_dump_json(exclude_defaults=True)
         return CallToolResult(content=[TextContent(text=text)], structured_content=told.model_dump(mode="json"))
 

@@ -17,7 +17,7 @@ def token_of(file: Path | None) -> str | None:
     """Return the token out of a file or of the environment, None where there is neither; it is never an argument, which
     everybody on the machine could read."""
     if file is None:
-        return os.environ.get(TOKEN) or None
+        return os.environ.get(TOKEN, "").strip() or None
     try:
         token = file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -27,26 +27,39 @@ def token_of(file: Path | None) -> str | None:
     return token
 
 
-def free_port(host: str) -> int:
-    """Return a port at which nobody listens."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as found:
-        found.bind((host, 0))
-        return found.getsockname()[1]
+def address(host: str, port: int) -> str:
+    """Return where a server that listens there is reached."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def run_http(app: Any, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM; calls under way may end."""
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket that holds this place (port 0: any that is free) until a server listens; InputError where it
+    cannot be had."""
+    try:
+        family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.socket(family, kind)
+    except OSError as error:
+        raise InputError(f"there is no {host} to listen at: {error}") from None
+    try:
+        if os.name == "posix":  # elsewhere it would let two servers share a port
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(place)
+    except OSError as error:
+        found.close()
+        raise InputError(f"cannot listen at {address(host, port)}: {error.strerror}; choose another --port") from None
+    return found
+
+
+def run_http(app: Any, place: socket.socket) -> None:
+    """Serve at a bound place until SIGINT or SIGTERM; calls under way may end."""
     import uvicorn
 
     settings = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         log_level="warning",
         access_log=False,  # a query could hold a secret
         server_header=False,
         timeout_graceful_shutdown=GRACE,
         limit_concurrency=1_000,
     )
-    uvicorn.Server(settings).run()
+    uvicorn.Server(settings).run([place])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
@@ -15,8 +16,9 @@ from pydantic import BaseModel
 from sse_starlette import EventSourceResponse
 
 from wmagent.errors import WmagentError
-from wmagent.service.tools import Watch
+from wmagent.service.tools import BUG, Watch
 
+logger = logging.getLogger(__name__)
 WAITING = 100  # events that a slow reader may be behind
 
 
@@ -53,6 +55,9 @@ def streamed(
                     await send.send(event("answer", told.model_dump(mode="json")))
                 except WmagentError as error:
                     await send.send(event("error", {"type": type(error).__name__, "message": str(error)}))
+                except Exception:  # a bug is for its finder; the reader is told that there is no answer
+                    logger.exception("a stream failed")
+                    await send.send(event("error", {"type": "Bug", "message": BUG}))
                 finally:
                     watch.stop.set()
 

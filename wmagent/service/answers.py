@@ -44,15 +44,17 @@ class Decision(Answer):
 
 
 class Compared(Answer):
-    """A what-if in short. `better`, `worse`, `same`: than the plan without the change (beyond its interval).
-    `abstain`: no number is given."""
+    """A what-if in short. `better`, `worse`, `same`: than the plan without the change (beyond its interval), both
+    followed as they stand, whatever happens on the way. `abstain`: no number is given."""
 
     id: str
     decision: Literal["better", "worse", "same", "abstain"]
     because: str
     probability: float | None = None
     interval: Interval | None = None
-    baseline: float | None = Field(default=None, description="P(goal) of the plan without the change.")
+    baseline: float | None = Field(
+        default=None, description="P(goal) without the change, if the plan is followed as it stands."
+    )
     best_under_it: float | None = Field(default=None, description="P(goal) of the best plan that the change leaves.")
     actions: list[str] = []
     by: list[tuple[float, float]] = Field(default=[], description="(hours, P(done by then)).")

@@ -17,6 +17,7 @@ from wmagent.service.examples import case_examples
 from wmagent.service.offers import process_documents, process_tools
 from wmagent.service.questions import ExplainQuestion
 from wmagent.service.tools import Answered, Toolbox
+from wmagent.service.watched import watched_process
 
 if TYPE_CHECKING:
     from wmagent.domain.event_log import EventLog
@@ -35,7 +36,7 @@ class ProcessTools:
     def __init__(self, model: ProcessModel, log: EventLog, folder: Path) -> None:
         from wmagent.events.recorded import RecordedProcess
 
-        self.process, self.folder = RecordedProcess(model, log), folder
+        self.process, self.folder = RecordedProcess(watched_process(model), log), folder
 
     def toolbox(self, title: str, version: str) -> Toolbox:
         """Return the tools."""

@@ -36,9 +36,11 @@ class Begun:
 
 
 class SessionFile:
-    """The sessions of a file, created where it is missing; beside the runs that `Agent(checkpoint=…)` keeps in it."""
+    """The sessions of a file, created where it is missing; beside the runs that `Agent(checkpoint=…)` keeps in it.
+    InputError where another server has it open: turns are taken within one."""
 
     def __init__(self, path: Path) -> None:
+        self._hold = _held(path)
         self._connection = sqlite3.connect(path, check_same_thread=False, timeout=30)
         self._lock = threading.Lock()
         self._connection.executescript(_TABLES)
@@ -83,10 +85,23 @@ class SessionFile:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+        self._hold.close()
 
     def _read(self, query: str, *values: str | int) -> list[tuple]:
         with self._lock:
             return self._connection.execute(query, values).fetchall()
+
+
+def _held(path: Path) -> sqlite3.Connection:
+    """Return what holds a file until it is closed or its process ends, however it does: an exclusive transaction in an
+    empty database beside it, for in the file itself it would keep out this server's own connections."""
+    hold = sqlite3.connect(f"{path}.lock", check_same_thread=False, timeout=0, isolation_level=None)
+    try:
+        hold.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError:
+        hold.close()
+        raise InputError(f"another server keeps its sessions in {path}; stop it, or give another file") from None
+    return hold
 
 
 def _begun(row: tuple) -> Begun:

@@ -49,7 +49,11 @@ class Sessions:
 
         self._tools, self._version = tools, version
         self._agent = Agent(tools.agent.model, planner=tools.agent.planner, checkpoint=Path(file))
-        self._file = SessionFile(Path(file))
+        try:
+            self._file = SessionFile(Path(file))
+        except InputError:
+            self._agent.close()
+            raise
         self._beginning, self._turn = threading.Lock(), threading.Lock()
 
     def begin(self, question: BeginQuestion, watch: Watch | None = None) -> Session:

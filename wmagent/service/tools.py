@@ -21,6 +21,7 @@ from wmagent.service.turns import Turns
 
 KEPT = 500  # answers that can be asked about, the latest
 SHOWN_ERRORS = 3
+BUG = "this question met a bug in wmagent; the server's log says more"  # all that a caller is told of one
 Progress = Callable[[int, int], None]  # steps imagined so far, of at most so many
 T = TypeVar("T")
 
@@ -29,6 +30,10 @@ class Stopped(WmagentError):
     """A call that was stopped: its caller went away, or it took longer than it may."""
 
     exit_code = 6
+
+
+class Gone(InputError):
+    """An earlier answer that is kept no longer."""
 
 
 class Broken(WmagentError):
@@ -201,10 +206,15 @@ class Toolbox:
         return found
 
     def about(self, key: str) -> Any:
-        """Return what a kept answer was made from; InputError where there is none."""
+        """Return what a kept answer was made from; Gone where there is none."""
         if (found := self.find(key)) is None:
-            raise InputError(f"there is no answer {key!r} any more; ask the question again")
+            raise Gone(f"there is no answer {key!r} any more; ask the question again")
         return found.about
+
+    def forget(self, key: str) -> None:
+        """Keep an answer no longer: the question is thought out anew when it comes again."""
+        with self._keeping:
+            self._answers.pop(key, None)
 
 
 @contextmanager

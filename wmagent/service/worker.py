@@ -32,7 +32,6 @@ def main() -> None:
     stop = threading.Event()
     threading.Thread(target=_listen, args=(asked, stop), daemon=True).start()
     while (line := asked.get()) is not None:
-        stop.clear()
         _say(out, _answer(box, line, stop, out))
 
 
@@ -42,6 +41,7 @@ def _listen(asked: queue.Queue[dict[str, Any] | None], stop: threading.Event) ->
         if said.get("stop"):
             stop.set()
         else:
+            stop.clear()  # here, in the order of the lines: what stops this question may come before it is begun
             asked.put(said)
     stop.set()  # whoever asked is gone
     asked.put(None)

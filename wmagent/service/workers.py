@@ -3,6 +3,7 @@ itself stays free. Knows the tools by kind of model and the workers' lines; must
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -19,11 +20,12 @@ from pydantic import BaseModel
 
 from wmagent import errors
 from wmagent.errors import WmagentError
-from wmagent.service.tools import KEPT, WATCH, Answered, Broken, Stopped, Tool, Toolbox, Watch
+from wmagent.service.tools import BUG, KEPT, WATCH, Answered, Broken, Gone, Stopped, Tool, Toolbox, Watch
 
 logger = logging.getLogger(__name__)
 LOOK = 0.1  # seconds after which a call looks whether it should go on
 STARTING = 300.0  # seconds in which a worker should have opened its model
+OWN = {"Stopped": Stopped, "Gone": Gone}  # failures of tools, beside those of `wmagent.errors`
 
 
 class Worker:
@@ -61,6 +63,7 @@ class Worker:
     def ask(self, line: Mapping[str, Any], watch: Watch) -> dict[str, Any]:
         """Return what it answers to a line; Stopped when the watch says so."""
         if self.process.poll() is not None:
+            self.close()
             self._start()
             self.until_ready()
         self._write(line)
@@ -87,7 +90,8 @@ class Worker:
     def close(self) -> None:
         """Let it end."""
         if self.process.stdin is not None:
-            self.process.stdin.close()
+            with contextlib.suppress(OSError):  # what it died over is still to be written
+                self.process.stdin.close()
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:
@@ -121,13 +125,18 @@ class Workers:
         for worker in self.workers:
             worker.until_ready()
 
-    def run(self, tool: Tool) -> Callable[[BaseModel, str], Answered]:
-        """Return what asks a worker for a tool's answers."""
+    def run(self, tool: Tool, forget: Callable[[str], None]) -> Callable[[BaseModel, str], Answered]:
+        """Return what asks a worker for a tool's answers. `forget` is told the id of an earlier answer that
+        a worker was asked more about, and keeps no longer."""
 
         def ask(question: BaseModel, key: str) -> Answered:
-            watch = WATCH.get() or Watch()
+            watch, about = WATCH.get() or Watch(), getattr(question, "id", "")
             line = {"tool": tool.name, "question": question.model_dump(mode="json", exclude_defaults=True)}
-            said, worker = self.asked(line, watch, self.keeper.get(getattr(question, "id", "")))
+            try:
+                said, worker = self.asked(line, watch, self.keeper.get(about))
+            except Gone:
+                forget(about)
+                raise
             if tool.kept:
                 with self.keeping:
                     self.keeper[key] = worker
@@ -168,7 +177,8 @@ def spread(box: Toolbox, given: Mapping[str, Any], count: int) -> Toolbox:
     """Return a toolbox with the tools and documents of `box` (which needs no model for this), answered by `count`
     processes that open what `given` describes: model, planner, log. They have begun to; `ready` waits for them."""
     workers = Workers(given, count)
-    tools = tuple(replace(tool, run=workers.run(tool)) for tool in box.tools.values())
+    found: Toolbox
+    tools = tuple(replace(tool, run=workers.run(tool, lambda key: found.forget(key))) for tool in box.tools.values())
 
     def reads(name: str) -> Callable[[], str]:
         return lambda: workers.asked({"document": name}, Watch())[0]["text"]
@@ -191,7 +201,7 @@ def _listen(process: subprocess.Popen[str], lines: queue.Queue[dict[str, Any] | 
 
 
 def _error(line: Mapping[str, Any]) -> WmagentError:
-    kind = Stopped if line["error"] == "Stopped" else getattr(errors, line["error"], None)
+    kind = OWN.get(line["error"]) or getattr(errors, line["error"], None)
     if isinstance(kind, type) and issubclass(kind, WmagentError):
         return kind(line["message"])
-    return Broken(f"this question met a bug in wmagent ({line['message']}); the server's log says more")
+    return Broken(f"{BUG} ({line['message']})")

@@ -237,7 +237,7 @@ def compared(answer: WhatIf, key: str) -> told.Compared:
     because = f"{answer.question}: {percent(p)} reach the goal"
     if base is None:
         return told.Compared(id=key, decision="same", because=because, **numbers)
-    because = f"{because}, {percent(base)} without it"
+    because = f"{because}, {percent(base)} without it (plans as they stand, not made anew on the way)"
     return told.Compared(id=key, decision=verdict(base, answer.interval), because=because, **numbers)
 
 

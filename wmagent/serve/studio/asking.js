@@ -1,6 +1,7 @@
 // How the server is asked: JSON, events, files; a token where it wants one, kept for this tab only.
 
 const KEPT = "wmagent-token";
+const GONE = "the server does not answer; is it still running?";
 
 export class Refused extends Error {}
 
@@ -20,13 +21,15 @@ export async function file(path) {
   return (await fetched(path)).blob();
 }
 
-/** Ask for events and hand each to `heard(name, data)`; returns when the stream ends. */
+/** Ask for events and hand each to `heard(name, data)`; returns after the answer. */
 export async function stream(path, question, heard, signal) {
   const reader = (await fetched(path, question, signal)).body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
+    const { value, done } = await reader.read().catch((error) => {
+      throw error.name === "AbortError" ? error : new Refused(GONE);
+    });
+    if (done) throw new Refused(GONE);
     const blocks = (rest + value).split(/\r?\n\r?\n/);
     rest = blocks.pop();
     for (const block of blocks) {
@@ -36,6 +39,7 @@ export async function stream(path, question, heard, signal) {
       if (!name) continue; // a sign of life
       if (name === "error") throw new Refused(JSON.parse(data).message);
       await heard(name, JSON.parse(data));
+      if (name === "answer") return;
     }
   }
 }
@@ -59,7 +63,7 @@ async function sent(path, question, signal) {
     const body = question === undefined ? undefined : JSON.stringify(question);
     const answer = await fetch(path, { method: body ? "POST" : "GET", headers, body, signal }).catch((error) => {
       if (error.name === "AbortError") throw error;
-      throw new Refused("the server does not answer; is it still running?");
+      throw new Refused(GONE);
     });
     if (answer.status !== 401) return answer;
     await entry(token !== null);

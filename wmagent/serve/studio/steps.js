@@ -4,10 +4,11 @@ import { ask, look } from "./asking.js";
 import { el, fill, percent } from "./words.js";
 
 /**
- * Return {begin(told)}: it offers the plan's next step to be approved or rejected. `read` and `write` are the state's
- * form, `goal` returns the goal's words, `plan(without)` plans again without rejected actions.
+ * Return {begin(told), reset()}: it offers the plan's next step to be approved or rejected. `asked` returns the goal and
+ * state that the plan is for, whatever the form says by now; `write` puts a state into the form, `plan(without, from)`
+ * plans again without rejected actions, from a goal and state.
  */
-export function steps(section, { goal, read, write, plan, failed }) {
+export function steps(section, { asked, write, plan, failed }) {
   let rejected = [], log = [], session = null;
   let kept = null; // whether the server keeps sessions: null before it was asked
 
@@ -45,11 +46,9 @@ export function steps(section, { goal, read, write, plan, failed }) {
     try {
       if (kept) await answered(question, approve);
       else if (approve) await rehearsed(question.action);
-      else {
-        rejected.push(question.action);
-        await plan(rejected);
-      }
+      else await plan(rejected = [...rejected, question.action], asked());
     } catch (error) {
+      if (!approve) rejected = rejected.filter((action) => action !== question.action);
       failed(error);
       show(question);
     }
@@ -57,7 +56,7 @@ export function steps(section, { goal, read, write, plan, failed }) {
   }
 
   async function rehearsed(action) {
-    const facts = read();
+    const facts = { ...asked().state };
     const told = await ask("predict", { state: facts, action });
     const likeliest = told.actions[0]?.outcomes[0];
     if (!likeliest) throw new Error(told.because);
@@ -68,17 +67,18 @@ export function steps(section, { goal, read, write, plan, failed }) {
     write(facts);
     log.push({ action, outcome: `${likeliest.changes.join(", ") || "nothing changes"} (${percent(likeliest.probability)})` });
     if (likeliest.ends_the_case) show(null, "The case ends here.");
-    else await plan(rejected);
+    else await plan(rejected, { goal: asked().goal, state: facts });
   }
 
   async function answered(question, approve) {
-    session ??= await ask("sessions", { goal: goal(), state: read() });
-    if (session.question) {
+    session ??= await ask("sessions", { goal: asked().goal, state: asked().state });
+    const same = session.question?.action === question.action; // what was not seen is not agreed to
+    if (session.question && (same || !approve)) {
       session = await ask(`sessions/${encodeURIComponent(session.id)}/answer`, { approve, to: session.question.id });
     }
     log = session.steps.map((one) => ({ action: one.action, outcome: one.error ?? (one.changes.join(", ") || "nothing changes") }));
     write(session.facts);
-    await plan();
+    await plan([], { goal: session.goal, state: session.facts });
   }
 
   function reset() {

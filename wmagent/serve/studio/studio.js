@@ -12,6 +12,8 @@ import { announce, el, field, fill, percent } from "./words.js";
 const at = (id) => document.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const PACE = 550; // milliseconds a tree is shown before the next, so that it can be seen to grow
+const COMPARED = "A change is compared with the plan as it stands, followed whatever happens. The plan itself is made anew "
+  + "at every step, so its P(goal) may be higher.";
 const PARTS = [["evidence", "Recorded cases"], ["steps", "Steps in words"], ["alternatives", "Rejected courses"],
   ["contingencies", "If it turns out differently"]];
 
@@ -44,17 +46,17 @@ function imagined(world, examples) {
   let asked = null; // the goal and facts that the shown plan is for
 
   const compared = whatIfs(at("whatifs"), {
-    kinds: WORLD, actions: world.actions, facts: world.facts, failed,
+    kinds: WORLD, actions: world.actions, facts: world.facts, failed, note: COMPARED,
     asked: (change) => ask("what_if", { state: asked.state, until: asked.goal, ...change }),
   });
-  const stepping = steps(at("steps"), { goal: () => goal.value, read: facts.read, write: facts.write, plan, failed });
+  const stepping = steps(at("steps"), { asked: () => asked, write: facts.write, plan, failed });
 
-  async function plan(without = []) {
+  async function plan(without = [], from = { goal: goal.value, state: facts.read() }) {
     const left = world.actions.filter((name) => !without.includes(name));
     if (without.length && (world.actions_left_out || left.length > 50)) {
       throw new Refused("there are too many actions to leave one out here; ask what if it is skipped instead");
     }
-    asked = { goal: goal.value, state: facts.read(), ...(without.length && { actions: left }) };
+    asked = { goal: from.goal, state: from.state, ...(without.length && { actions: left }) };
     fill(at("futures"), el("h2", { id: "futures-head" }, "Imagined futures"), count,
       el("div", { class: "forest" }, tree.node, branch));
     thinking(asked.goal);
@@ -93,8 +95,12 @@ function process(world, examples) {
   });
   form([cases.node], async () => {
     asked = cases.question();
+    const goal = `reach ${asked.reach ?? "the end"}`;
+    thinking(goal);
     await forecast(at("futures"), asked.case);
-    show(await ask("plan", asked), `reach ${asked.reach ?? "the end"}`, compared);
+    show(await ask("plan", asked), goal, compared);
+    fill(at("steps"), el("h2", { id: "steps-head" }, "Step by step"), el("p", { class: "soft" },
+      "Plans for cases of an event log cannot be stepped through, and have no report. wmagent case plan --json tells all of one."));
   }, "Plan");
 }
 

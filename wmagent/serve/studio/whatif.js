@@ -49,10 +49,10 @@ export const CASES = {
 };
 
 /**
- * Return {begin(plan, goal), offer(kind, parts), ids()}. `asked(change)` answers a what-if; the cards show it beside the
- * plan.
+ * Return {begin(plan, goal), ids()}. `asked(change)` answers a what-if; the cards show it beside the plan. `note` says what
+ * is compared.
  */
-export function whatIfs(section, { kinds, actions, facts, asked, failed }) {
+export function whatIfs(section, { kinds, actions, facts, note, asked, failed }) {
   const names = actions.map((name) => [name, name]);
   const controls = {
     first: choice("what-first", names),
@@ -124,7 +124,7 @@ export function whatIfs(section, { kinds, actions, facts, asked, failed }) {
       plan = { told, goal };
       kept = [];
       if (told.plan.length && names.some(([name]) => name === told.plan[0])) controls.first.value = told.plan[0];
-      fill(section, el("h2", { id: "whatifs-head" }, "What if?"), form, cards);
+      fill(section, el("h2", { id: "whatifs-head" }, "What if?"), note && el("p", { class: "soft" }, note), form, cards);
       draw();
     },
     ids: () => kept.map((one) => one.told).filter((told) => told.probability !== null).map((told) => told.id),

@@ -40,10 +40,10 @@ def courses() -> list[tuple[np.ndarray, np.ndarray]]:
     wild = [random.uniform(-1.5, 1.5, (STEPS, 2)) for _ in range(3)]
     drifting = [random.normal(drift, 0.8, (STEPS, 2)) for drift in ([0.8, 0], [-0.8, 0], [0, 0.8], [0, -0.8])]
     pushing = np.where(np.arange(STEPS)[:, None] // 30 % 2 == 0, [1.0, 0.2], [-1.0, -0.3])
-    in_door = [np.float32([112, 49]), np.float32([111.5, 60]), np.float32([112.5, 38])]
+    in_door = np.array([[112, 49], [111.5, 60], [112.5, 38]], np.float32)
     turning = [np.tile([[0.4, 1.0], [-0.9, 0.1], [0.9, -1.0]], (STEPS // 3, 1)) * sign for sign in (1, -1, 1)]
     actions = [*wild, *drifting, pushing, *turning]
-    return [(s, a.astype(np.float32)) for s, a in zip([*starts, *in_door], actions, strict=True)]
+    return [(np.asarray(s), a.astype(np.float32)) for s, a in zip([*starts, *in_door], actions, strict=True)]
 
 
 def course_of(env: Any, start: np.ndarray, actions: np.ndarray) -> np.ndarray:
@@ -177,7 +177,9 @@ def test_the_expert_is_the_originals() -> None:
     policy.set_env(Wrapped(env))
     expert = Expert(noise=0, repeat=0)
     positions, goals = WORLD.reset(2_000, 3), WORLD.goals(2_000, 4)
-    positions[:500] = WORLD.goals(500, 6) * 0.2 + np.float32([112, 49]) * np.float32(0.8)  # many near the door
+    positions[:500] = WORLD.goals(500, 6) * 0.2 + np.array([112, 49], np.float32) * np.float32(
+        0.8
+    )  # many near the door
     ours = expert.act(WORLD, positions, goals, None, np.random.default_rng(0))
     theirs = [policy.get_action({"state": p, "goal_state": g}) for p, g in zip(positions, goals, strict=True)]
     np.testing.assert_array_equal(ours, np.stack(theirs))

@@ -2,7 +2,8 @@
 
 from wmagent.worlds.two_room.checks import check_actions, check_frames
 from wmagent.worlds.two_room.drawing import shrunk
+from wmagent.worlds.two_room.episodes import Episodes, collect
 from wmagent.worlds.two_room.policies import Chance, Expert, Policy
 from wmagent.worlds.two_room.world import TwoRoom
 
-__all__ = ["Chance", "Expert", "Policy", "TwoRoom", "check_actions", "check_frames", "shrunk"]
+__all__ = ["Chance", "Episodes", "Expert", "Policy", "TwoRoom", "check_actions", "check_frames", "collect", "shrunk"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _LINE = 4  # pixels of the border's line, outside the border
 _REACH = 6  # radii beyond which the dot's weight is below 2^-25, which changes no value
-_AT_ONCE = 64  # frames drawn together, so that what is in between stays in the cache
+_AT_ONCE = 256  # frames drawn together, so that what is in between stays in the cache
 
 
 def draw(world: TwoRoom, positions: np.ndarray, size: int) -> np.ndarray:
@@ -70,10 +70,10 @@ def _averaged(world: TwoRoom, positions: np.ndarray, frames: np.ndarray) -> None
     across = (_bell(world, positions[:, 0]) @ columns).reshape(-1, 3, size)
     down = (_bell(world, positions[:, 1]) @ rows).reshape(-1, 3, size)
     covered = down[:, :2].transpose(0, 2, 1) @ across[:, :2]
-    rest = ground - covered
+    rest = np.subtract(ground, covered, out=covered)
     dot = down[:, 2, :, None] * across[:, 2, None, :]
-    frames[..., 1] = frames[..., 2] = rest
-    frames[..., 0] = rest + dot
+    frames[..., 1] = frames[..., 2] = rest.astype(np.uint8)
+    frames[..., 0] = np.add(rest, dot, out=dot).astype(np.uint8)
 
 
 def _bell(world: TwoRoom, centres: np.ndarray) -> np.ndarray:

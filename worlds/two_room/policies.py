@@ -64,7 +64,7 @@ class Expert:
         """See `Policy`."""
         positions = pairs("positions", positions)
         goals = pairs("goals", goals, len(positions))
-        door = np.float32([world.wall_x, world.door_y])
+        door = np.array([world.wall_x, world.door_y], np.float32)
         through = (world.room(positions) != world.room(goals)) & (_length(door - positions) > self.near)
         way = np.where(through[:, None], door, goals) - positions
         length = _length(way)[:, None]

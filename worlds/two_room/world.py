@@ -6,6 +6,7 @@ The rules are those of stable-worldmodel's `swm/TwoRoom-v1` (version 0.1.1), num
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -98,7 +99,7 @@ class TwoRoom:
         before = pairs("positions", positions)
         moves = pairs("actions", actions, len(before))
         after = before + np.clip(moves, -1, 1) * np.float32(self.speed)
-        after = np.clip(after, *(np.float32(edge) for edge in self.kept))
+        after = np.clip(after, *self.kept)
         if self.strict:
             return np.where(self._touching(before, after)[:, None], before, after)
         left, right = self.stripe
@@ -171,7 +172,7 @@ class TwoRoom:
         sound = self._in_door(start[:, 1] + enter * move[:, 1]) & self._in_door(start[:, 1] + leave * move[:, 1])
         return (enter < leave) & ~sound
 
-    def _drawn(self, n: int, seed: int, wanted) -> np.ndarray:
+    def _drawn(self, n: int, seed: int, wanted: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         generator = np.random.default_rng(checked_seed(seed))
         low, high = self.border, self.size - self.border - 1
         found = generator.uniform(low, high, (check_count("n", n, 0), 2)).astype(np.float32)

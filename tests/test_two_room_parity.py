@@ -61,7 +61,7 @@ def recorded(module: Any) -> dict[str, Any]:
         frame = env.render()
         pictures.append(
             {
-                "position": positions[-1].tolist(),
+                "position": short(positions[-1]),
                 "sha256 of the walls": walls_hash(frame),
                 "at": corner(positions[-1]),
                 "crop": crop(frame, positions[-1]).tolist(),
@@ -69,9 +69,14 @@ def recorded(module: Any) -> dict[str, Any]:
         )
     return {
         "source": f"stable-worldmodel {version('stable-worldmodel')}, swm/TwoRoom-v1, default settings",
-        "courses": [{"actions": a.tolist(), "positions": p.tolist()} for a, p in found],
+        "courses": [{"actions": short(a), "positions": short(p)} for a, p in found],
         "pictures": pictures,
     }
+
+
+def short(values: np.ndarray) -> Any:
+    """Nested lists of the shortest decimals that are these float32."""
+    return [short(v) for v in values] if values.ndim else float(str(values))
 
 
 def corner(position: np.ndarray) -> list[int]:

@@ -38,11 +38,11 @@ def shrunk(frames: np.ndarray, size: int) -> np.ndarray:
     """
     side = check_frames(frames).shape[1]
     check_count("the size of frames", size, 1, side)
-    weights = _areas(side, size)
+    weights = np.ascontiguousarray(_areas(side, size).T)
     smaller = np.empty((len(frames), size, size, 3), np.uint8)
     for frame, result in zip(frames, smaller, strict=True):
-        across = np.einsum("yxc,xX->yXc", frame.astype(np.float32), weights, optimize=True)
-        result[:] = np.einsum("yXc,yY->YXc", across, weights, optimize=True) + 0.5
+        down = weights @ frame.reshape(side, -1).astype(np.float32)
+        result[:] = weights @ down.reshape(size, side, 3) + np.float32(0.5)
     return smaller
 
 

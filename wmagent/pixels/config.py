@@ -25,6 +25,9 @@ class PixelConfig(BaseModel):
     heads: int = Field(default=3, ge=1, description="of a ViT; its width is the latent width")
     projector: int = Field(default=256, ge=4, description="hidden width of the BatchNorm projectors")
     action_hidden: int = Field(default=128, ge=4, description="hidden width of the action encoder")
+    predictor: Literal["transformer", "residual"] = Field(
+        default="transformer", description="transformer: LeWorldModel's; residual: an MLP's change of the last latent"
+    )
     predictor_layers: int = Field(default=2, ge=1)
     predictor_heads: int = Field(default=4, ge=1)
     head_width: int = Field(default=16, ge=2, description="of the predictor's attention")
@@ -48,6 +51,10 @@ class PixelConfig(BaseModel):
             raise ValueError(f"width {self.width} cannot be shared by {self.heads} heads")
         if self.encoder == "conv" and self.size % (2 * 2 ** len(self.channels)):
             raise ValueError(f"{self.size} pixels cannot be halved {len(self.channels) + 1} times; give a multiple")
+        if self.predictor == "residual" and self.history != 1:
+            raise ValueError(
+                f"a residual predictor looks at the last frame only; history must be 1, not {self.history}"
+            )
         return self
 
     @property
@@ -57,7 +64,7 @@ class PixelConfig(BaseModel):
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "tiny": {},
+    "tiny": {"predictor": "residual", "history": 1, "rollout": 4, "batch": 102},
     "small": {
         "size": 112, "encoder": "vit", "patch": 14, "layers": 6, "heads": 3, "width": 96, "projector": 512,
         "predictor_layers": 4, "predictor_heads": 6, "predictor_mlp": 512, "steps": 10_000,

@@ -18,15 +18,11 @@ class Encoder(nn.Module):
         super().__init__()
         self.body = _vit(config) if config.encoder == "vit" else _convolutions(config)
         self.projector = projector(config.width, config)
-        self.mean: Tensor
-        self.std: Tensor
-        self.register_buffer("mean", 255 * torch.tensor(MEAN)[:, None, None], persistent=False)
-        self.register_buffer("std", 255 * torch.tensor(STD)[:, None, None], persistent=False)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Encode."""
-        pixels = (frames.permute(0, 3, 1, 2).float() - self.mean) / self.std
-        return self.projector(self.body(pixels))
+        mean, std = (255 * torch.tensor(numbers, device=frames.device)[:, None, None] for numbers in (MEAN, STD))
+        return self.projector(self.body((frames.permute(0, 3, 1, 2).float() - mean) / std))
 
 
 class _Vit(nn.Module):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from wmagent.model.regularizers import sigreg
 from wmagent.pixels.config import PixelConfig
 from wmagent.pixels.encoder import Encoder
-from wmagent.pixels.predictor import CausalPredictor
+from wmagent.pixels.predictor import CausalPredictor, ResidualPredictor
 
 
 class PixelNetwork(nn.Module):
@@ -19,7 +19,8 @@ class PixelNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = Encoder(config)
-        self.predictor = CausalPredictor(config, config.block * action_width)
+        kind = ResidualPredictor if config.predictor == "residual" else CausalPredictor
+        self.predictor = kind(config, config.block * action_width)
 
     def forward(self, frames: Tensor, actions: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
         """Return the losses of windows: frames (b, t, s, s, 3) uint8, blocks (b, t - 1, a) between them.
@@ -30,7 +31,7 @@ class PixelNetwork(nn.Module):
         config = self.config
         b, t = frames.shape[:2]
         z = self.encoder(frames.flatten(0, 1)).view(b, t, -1)
-        h = config.history
+        h = t - 1 if config.predictor == "residual" else config.history
         losses = {"prediction": (self.predictor(z[:, :h], actions[:, :h]) - z[:, 1 : h + 1]).square().mean()}
         if config.rollout > 1:
             losses["rollout"] = self._rollout(z, actions)

@@ -1,5 +1,5 @@
-"""From latents and actions to the next latents: a causal transformer conditioned by AdaLN-zero at every step.
-Knows latents and action blocks; must not know pixels or goals. After LeWorldModel, arXiv 2603.19312."""
+"""From latents and actions to the next latents: LeWorldModel's causal transformer (arXiv 2603.19312), or an MLP.
+Knows latents and action blocks; must not know pixels or goals."""
 
 from __future__ import annotations
 
@@ -64,3 +64,24 @@ class CausalPredictor(nn.Module):
         for block in self.blocks:
             x = block(x, condition)
         return self.projector(x.flatten(0, 1)).view_as(z)
+
+
+class ResidualPredictor(nn.Module):
+    """The same from the last latent alone, by an MLP that adds what changes: for worlds where a frame tells the whole
+    state, an eighth of the transformer's time."""
+
+    history = 1
+
+    def __init__(self, config: PixelConfig, action_width: int) -> None:
+        super().__init__()
+        d, hidden = config.width, config.predictor_mlp
+        layers: list[nn.Module] = []
+        before = d + action_width
+        for _ in range(config.predictor_layers):
+            layers += [nn.Linear(before, hidden), nn.SiLU()]
+            before = hidden
+        self.change = nn.Sequential(*layers, nn.Linear(before, d))
+
+    def forward(self, z: Tensor, actions: Tensor) -> Tensor:
+        """Predict."""
+        return z + self.change(torch.cat([z, actions], -1))

@@ -70,6 +70,36 @@ class Frames:
         return np.asarray(self.pixels[np.asarray(rows)])
 
 
+@dataclass(frozen=True)
+class Part:
+    """The episodes `begin` to before `end` of a recording, as a recording; `positions` (rows, p) where it has any."""
+
+    whole: Recording
+    begin: int
+    end: int
+
+    @property
+    def _span(self) -> slice:
+        return slice(int(self.whole.first[self.begin]), int(self.whole.first[self.end]))
+
+    @property
+    def first(self) -> np.ndarray:
+        return self.whole.first[self.begin : self.end + 1] - self.whole.first[self.begin]
+
+    @property
+    def actions(self) -> np.ndarray:
+        return self.whole.actions[self._span]
+
+    @property
+    def positions(self) -> np.ndarray | None:
+        found = getattr(self.whole, "positions", None)
+        return None if found is None else found[self._span]
+
+    def frames(self, rows: ArrayLike, size: int | None = None) -> np.ndarray:
+        """Return the frames of rows of this part."""
+        return self.whole.frames(np.asarray(rows) + self._span.start, size)
+
+
 def check_frames(frames: np.ndarray, size: int | None = None) -> np.ndarray:
     """Return frames (n, s, s, 3) uint8 as given; InputError for another shape, side or type."""
     given = np.asarray(frames)

@@ -165,6 +165,7 @@ def test_noise_and_repeats_are_those_asked_for() -> None:
         (lambda: TwoRoom(speed=40), "walls could be jumped"),
         (lambda: TwoRoom(speed=math.nan), "speed is a number of 0 or more, not nan"),
         (lambda: TwoRoom(size=224.5), "size is a whole number"),  # type: ignore[arg-type]
+        (lambda: TwoRoom(strict="no"), "strict is True or False, not 'no'"),  # type: ignore[arg-type]
         (lambda: Expert(noise=-1), "an expert has a noise of 0 or more"),
     ],
 )

@@ -107,12 +107,11 @@ def _by_mouths(world: TwoRoom, positions: np.ndarray, goals: np.ndarray, near: f
     left, right = world.stripe
     side, wanted = (np.where(p[:, 0] <= left, -1, np.where(p[:, 0] >= right, 1, 0)) for p in (positions, goals))
     level = np.abs(positions[:, 1] - world.door_y) <= min(near, world.door_half)
-    beyond = np.where(wanted < 0, left - world.speed, right + world.speed)  # so that a last step leaves the door
-    mouth = np.where(side < 0, left, right)
-    enter, leave = (side != 0) & ~level, (wanted != 0) & ((side == 0) | level)
-    x = np.where(enter, mouth, beyond)
-    direct = (side == wanted) | ~(enter | leave)
-    return np.where(direct[:, None], goals, np.stack([x, np.full_like(x, world.door_y)], axis=1)).astype(np.float32)
+    enter = (side != 0) & ~level
+    direct = (side == wanted) | ((wanted == 0) & ~enter)
+    x = np.where(np.where(enter, side, wanted) < 0, left, right)
+    mouths = np.stack([x, np.full_like(x, world.door_y)], axis=1).astype(np.float32)
+    return np.where(direct[:, None], goals, mouths)
 
 
 def _length(ways: np.ndarray) -> np.ndarray:

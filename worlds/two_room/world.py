@@ -45,7 +45,10 @@ class TwoRoom:
             value = getattr(self, field.name)
             if field.name in ("size", "thickness", "border"):
                 check_count(field.name, value)
-            elif field.name != "strict" and not (_number(value) and value >= 0):
+            elif field.name == "strict":
+                if not isinstance(value, bool):
+                    raise InputError(f"strict is True or False, not {value!r}")
+            elif not (_number(value) and value >= 0):
                 raise InputError(f"{field.name} is a number of 0 or more, not {value!r}")
         low, high = self.kept
         left, right = self.stripe

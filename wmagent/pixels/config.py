@@ -41,6 +41,8 @@ class PixelConfig(BaseModel):
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-3, ge=0)
     warmup: float = Field(default=0.05, ge=0, le=1, description="share of the steps")
+    reach_steps: int = Field(default=2_000, ge=1, description="optimizer steps of the learned distance")
+    decoder_steps: int = Field(default=600, ge=1, description="optimizer steps of the bolt-on decoder")
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
 
     @model_validator(mode="after")

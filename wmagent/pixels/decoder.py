@@ -13,7 +13,7 @@ from wmagent.pixels.config import PixelConfig
 from wmagent.pixels.recording import Recording
 
 SIDE, CHANNELS = 8, 64  # of the first map
-STEPS, BATCH, RATE = 600, 64, 2e-3
+BATCH, RATE = 64, 2e-3
 
 
 class Decoder(nn.Module):
@@ -48,8 +48,9 @@ def learn_decoder(
     torch.manual_seed(seed)
     decoder, generator = Decoder(config), np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(decoder.parameters(), lr=RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=STEPS, pct_start=0.05)
-    for step in range(STEPS):
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=config.decoder_steps, pct_start=0.05)
+    steps = config.decoder_steps
+    for step in range(steps):
         rows = generator.integers(0, len(latents), BATCH)
         wanted = torch.from_numpy(recording.frames(rows, config.size)).permute(0, 3, 1, 2).float() / 255
         loss = F.mse_loss(decoder(latents[rows]), wanted)
@@ -57,6 +58,6 @@ def learn_decoder(
         loss.backward()
         optimizer.step()
         schedule.step()
-        if report and (step % 25 == 24 or step + 1 == STEPS):
-            report(Progress("drawing", step + 1, STEPS, f"loss {loss.item():.4f}"))
+        if report and (step % 25 == 24 or step + 1 == steps):
+            report(Progress("drawing", step + 1, steps, f"loss {loss.item():.4f}"))
     return decoder.eval().requires_grad_(False)

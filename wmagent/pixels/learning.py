@@ -48,7 +48,7 @@ def learn(
     with single_thread():
         losses = PixelTrainer(network, windows, seed, snapshots, report).fit()
         latents = _encoded(network, known, report)
-        reach = learn_reach(latents, known.first, config.block, seed, report=report)
+        reach = learn_reach(latents, known.first, config.block, seed, config.reach_steps, report)
         trained = time.process_time() - cpu
         decoder = learn_decoder(config, latents, known, seed, report) if draws else None
     probe, quality = _probe(network, known, held, latents)

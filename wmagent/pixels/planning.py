@@ -16,6 +16,7 @@ from wmagent.planning.gaussian_cem import GaussianCem
 from wmagent.planning.shooting import Cost, Shooting
 
 WITHIN = 5.0  # blocks: how far a subgoal may be
+DETOUR = 0.5  # blocks by which the way through a subgoal may be longer than the shortest such way
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class Pilot:
     """How plans are made. Settings only; the same start, goal and seed give the same course.
 
     `cost` is what imagined latents are compared with the goal by: `reach`, the learned number of blocks, or `straight`,
-    the mean squared difference of latents as in LeWorldModel. With two `levels` the course first aims at the latent of
-    the model's memory through which the way is shortest, at most `WITHIN` blocks away. `execute` blocks of a course are
-    done before the next is made.
+    the mean squared difference of latents as in LeWorldModel. With two `levels` the course first aims at a latent of
+    the model's memory: of those through which the way is about shortest, the farthest within `WITHIN` blocks.
+    `execute` blocks of a course are done before the next is made.
     """
 
     shooting: Shooting = field(default_factory=lambda: GaussianCem(iterations=10, sum_cost=True))
@@ -80,7 +81,9 @@ class Pilot:
         seen = model.memory.latents
         near = model.distance(here.expand_as(seen), seen)
         way = near + model.distance(seen, goal.expand_as(seen))
-        return seen[int(torch.where(near <= WITHIN, way, torch.inf).argmin())]
+        allowed = near <= WITHIN
+        least = torch.where(allowed, way, torch.inf).min()
+        return seen[int(torch.where(allowed & (way <= least + DETOUR), near, -1.0).argmax())]
 
     def priced(self, model: PixelModel, goal: Tensor) -> Cost:
         """Return the cost of imagined latents."""

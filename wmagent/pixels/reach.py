@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from wmagent.model.training import Progress, Report
 
-HIDDEN, STEPS, BATCH, RATE, DECAY = 256, 2_000, 512, 1e-3, 1e-3
+HIDDEN, BATCH, RATE, DECAY = 256, 512, 1e-3, 1e-3
 
 
 class Reach(nn.Module):
@@ -31,7 +31,7 @@ class Reach(nn.Module):
 
 
 def learn_reach(
-    latents: Tensor, first: np.ndarray, block: int, seed: int, *, steps: int = STEPS, report: Report | None = None
+    latents: Tensor, first: np.ndarray, block: int, seed: int, steps: int, report: Report | None = None
 ) -> Reach:
     """Return what was learned from latents (rows, d) of episodes that start at `first`; `block` rows are one block.
 

@@ -48,11 +48,12 @@ PILOTS: dict[str, Pilot] = {
     "ours": Pilot(),
     "flat LeWM": Pilot(FLAT, cost="straight"),
     "straight, summed": Pilot(replace(FLAT, sum_cost=True), cost="straight"),
-    "straight, two levels": Pilot(replace(FLAT, sum_cost=True), cost="straight", levels=2, execute=2),
-    "reach, last step": Pilot(FLAT),
+    "straight, two levels": Pilot(FLAT, cost="straight", levels=2, execute=2),
+    "reach, summed": Pilot(replace(FLAT, sum_cost=True)),
+    "reach, two levels": Pilot(FLAT, levels=2, execute=2),
     "reach, replanned after 2 blocks": Pilot(execute=2),
-    "reach, iCEM": Pilot(ICem(iterations=5, samples=150, elites=15, sum_cost=True)),
-    "reach, MPPI": Pilot(Mppi(iterations=10, sum_cost=True)),
+    "reach, iCEM": Pilot(ICem(iterations=5, samples=150, elites=15)),
+    "reach, MPPI": Pilot(Mppi(iterations=10)),
 }
 
 

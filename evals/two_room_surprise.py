@@ -16,39 +16,46 @@ def surprises(model: PixelModel, episodes: Episodes, seed: int, trials: int = TR
     """Return AUROCs of the surprise at a teleport, at another colour, and at a dot that went straight through the wall.
 
     Real and impossible frames follow the same recorded frames and actions of held-out episodes. Through the wall: the
-    dot is as far as its actions would have taken it if there was none.
+    dot is where its actions would have taken it without one, in windows in which the wall held it back.
     """
     config, world = model.config, episodes.world
-    steps = config.block * config.history
-    rows = episodes.windows(steps)
     generator = np.random.default_rng(seed)
-    rows = generator.choice(rows, min(trials, len(rows)), replace=False)
-    at = rows[:, None] + config.block * np.arange(config.history + 1)
-    frames, actions = episodes.frames(at, config.size), episodes.actions[rows[:, None] + np.arange(steps)]
-    actions = actions.reshape(len(rows), config.history, config.block, -1)
-    usual = model.surprise(frames, actions).tolist()
-    last = episodes.positions[at[:, -1]]
-    elsewhere = world.reset(len(rows), seed + 1)
-    far = world.distance(elsewhere, last) >= FAR
+    rows = episodes.windows(config.block * config.history)
+    ends = rows + config.block * config.history
+    through = _without_wall(episodes, ends - config.block, config.block)
+    held = world.room(through) != world.room(episodes.positions[ends - config.block])
+    held &= world.room(episodes.positions[ends]) == world.room(episodes.positions[ends - config.block])
+    held &= world.distance(through, episodes.positions[ends]) >= world.success
+    chosen = generator.choice(len(rows), min(trials, len(rows)), replace=False)
+    walled = generator.permutation(np.flatnonzero(held))[:trials]
 
-    def surprised(ends: np.ndarray, which: np.ndarray) -> float:
-        changed = frames[which].copy()
-        changed[:, -1] = ends
-        return auroc(usual, model.surprise(changed, actions[which]).tolist())
+    def surprise(which: np.ndarray, last: np.ndarray | None = None) -> list[float]:
+        at = rows[which, None] + config.block * np.arange(config.history + 1)
+        frames = episodes.frames(at, config.size)
+        if last is not None:
+            frames[:, -1] = last
+        actions = episodes.actions[rows[which, None] + np.arange(config.block * config.history)]
+        return model.surprise(frames, actions.reshape(len(which), config.history, config.block, -1)).tolist()
 
-    size, everyone = config.size, np.ones(len(rows), bool)
-    before = episodes.positions[at[:, -2]]
-    through = before + world.speed * np.clip(actions[:, -1], -1, 1).sum(1)
-    walked = (world.room(through) != world.room(before)) & (world.room(last) == world.room(before))
-    walked &= world.distance(through, last) >= world.success
-    low, high = world.kept
-    through = np.clip(through, low, high)
-    blue = frames[:, -1][..., ::-1]
+    usual = surprise(chosen)
+    elsewhere = world.reset(len(chosen), seed + 1)
+    far = world.distance(elsewhere, episodes.positions[ends[chosen]]) >= FAR
+    blue = episodes.frames(ends[chosen], config.size)[..., ::-1]
+    gone = world.render(through[walled], config.size)
     return {
-        "trials": len(rows),
-        "teleport_auroc": surprised(world.render(elsewhere[far], size), far),
-        "colour_auroc": surprised(blue, everyone),
-        "through_wall_auroc": surprised(world.render(through[walked], size), walked) if walked.any() else None,
-        "through_wall_trials": int(walked.sum()),
+        "trials": len(chosen),
+        "teleport_auroc": auroc(usual, surprise(chosen[far], world.render(elsewhere[far], config.size))),
+        "colour_auroc": auroc(usual, surprise(chosen, blue)),
+        "through_wall_trials": len(walled),
+        "through_wall_auroc": auroc(surprise(walled), surprise(walled, gone)) if len(walled) else None,
         "usual_mean": float(np.mean(usual)),
     }
+
+
+def _without_wall(episodes: Episodes, rows: np.ndarray, steps: int) -> np.ndarray:
+    """Return where the actions after rows would have led (rows, 2) if nothing but the border was in the way."""
+    world, here = episodes.world, episodes.positions[rows]
+    low, high = world.kept
+    for step in range(steps):
+        here = np.clip(here + world.speed * np.clip(episodes.actions[rows + step], -1, 1), low, high)
+    return here

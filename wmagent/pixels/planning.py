@@ -43,7 +43,7 @@ class Pilot:
     `execute` blocks of a course are done before the next is made.
     """
 
-    shooting: Shooting = field(default_factory=lambda: GaussianCem(iterations=10, sum_cost=True))
+    shooting: Shooting = field(default_factory=lambda: GaussianCem(iterations=10))
     cost: Literal["reach", "straight"] = "reach"
     levels: Literal[1, 2] = 1
     execute: int = 5

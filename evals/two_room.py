@@ -3,7 +3,7 @@ Knows the whole protocol; the parts are in the files beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,19 @@ def run(
     }
 
 
+def pooled(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the shares solved over the pairs of several seeds together, by task and name."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for task, rows in runs[0]["success"].items():
+        found[task] = {}
+        for name in rows:
+            cells = [run["success"][task][name] for run in runs]
+            n = sum(cell["n"] for cell in cells)
+            share = sum(cell["n"] * cell["solved"] for cell in cells) / n
+            found[task][name] = _interval(share, n) | {"per_seed": [cell["solved"] for cell in cells]}
+    return found
+
+
 def _learned(settings: Settings, world: TwoRoom, seed: int, models: Path | None, report: Report | None) -> PixelModel:
     """Return the model, from `models` where it was kept."""
     place = models / f"two-room-{settings.preset}-{settings.episodes}-{seed}.wm" if models else None
@@ -122,7 +135,10 @@ def _results(
 
 
 def _shown(solved: np.ndarray) -> dict[str, Any]:
-    share, n = float(solved.mean()) if len(solved) else 0.0, len(solved)
+    return _interval(float(solved.mean()) if len(solved) else 0.0, len(solved))
+
+
+def _interval(share: float, n: int) -> dict[str, Any]:
     return {"solved": round(share, 4), "n": n, "interval": [round(edge, 4) for edge in wilson(share, max(n, 1), Z95)]}
 
 

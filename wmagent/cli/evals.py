@@ -283,39 +283,6 @@ def log(
     answer(f"log-{source.name.split('.')[0]}-{lifecycle}-seed-{seed}", result, out, as_json, view)
 
 
-@app.command("two-room")
-@command
-def two_room(
-    preset: Annotated[str, typer.Option(help="Size and patience: tiny, small or paper.")] = "tiny",
-    pairs: Annotated[int, typer.Option(min=2, help="Starts and goals asked of each kind.")] = 200,
-    episodes: Annotated[int, typer.Option(min=20, help="Recorded walks to learn from.")] = 3_000,
-    ablations: Annotated[
-        bool, typer.Option("--ablations/--no-ablations", help="Without them only ours and flat planning are run.")
-    ] = True,
-    seed: Seed = 0,
-    models: Models = None,
-    out: Results = None,
-    as_json: AsJson = False,
-) -> None:
-    """Learn Two-Room from its pixels, plan to recorded goals, and compare with floors, ceilings and ablations.
-
-    Examples:
-
-        wmagent eval two-room --preset tiny --pairs 200 --seed 0 --json
-
-        wmagent eval two-room --no-ablations --models kept -o results
-    """
-    from wmagent.evals.two_room import Settings, run
-    from wmagent.pixels.config import preset as sizes
-
-    sizes(preset)
-    settings = Settings(preset, pairs, episodes, ablations)
-    with learning_bar(messages()) as progress:
-        result = run(settings, seed, models, progress, note)
-    view = {task: {name: row["solved"] for name, row in rows.items()} for task, rows in result["success"].items()}
-    answer(f"two-room-{preset}-seed-{seed}", result, out, as_json, view)
-
-
 def _usable(world: str, planner: str, preset: str, *folders: Path | None) -> None:
     """Refuse what cannot be used before minutes are spent on learning: names, a broken definition, files as folders."""
     import wmagent.worlds as worlds

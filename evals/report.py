@@ -153,6 +153,21 @@ def what_if_markdown(result: Mapping[str, Any]) -> str:
     return "\n\n".join([*parts, _noted(result.get("per_seed", [result])[0])])
 
 
+def stable_worldmodel_markdown(result: Mapping[str, Any]) -> str:
+    """Return a table per goal distance: shares solved by their evaluator and by ours, and how far they agree."""
+    parts = [table(("setting", "value"), [["model", result["model"]], ["seed", result["seed"]]])]
+    head = ("solved", "theirs", "95 % interval", "ours", "95 % interval", "n", "same", "theirs − ours, 95 %")
+    for (goal, found), (_, budget) in zip(result["success"].items(), result["settings"]["offsets"], strict=True):
+        rows = []
+        for name, row in found.items():
+            ways = [row.get(way, {}) for way in ("theirs", "ours")]
+            shares = [way.get(key) for way in ways for key in ("solved", "interval")]
+            same = row.get("agreement", {}).get("share")
+            rows.append([name, *shares, row["ours"]["n"], same, row.get("difference_interval")])
+        parts.append(f"## {goal}, {budget} steps allowed\n\n{table(head, rows)}")
+    return "\n\n".join([*parts, _noted(result)])
+
+
 def _interventions(found: Mapping[str, Any]) -> str:
     names = ("n", "answered", "refused", "mae", "mae_interval", "worst", "coverage", "width", "large_errors", "caught")
     names += ("needless", "mae_of_the_mean")
@@ -231,6 +246,7 @@ _MARKDOWN = {
     "what-if": what_if_markdown,
     "event-log": event_log_markdown,
     "two-room": two_room_markdown,
+    "stable-worldmodel": stable_worldmodel_markdown,
 }
 PLOTS = {
     "contract": pictures.contract_plot,

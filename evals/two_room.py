@@ -123,18 +123,19 @@ def _results(
     pilots = PILOTS if ablations else {name: PILOTS[name] for name in ("ours", "flat LeWM")}
     for name, pilot in pilots.items():
         played = play(model, pilot, task, seed)
-        found[name] = _shown(played.solved) | _cost(played)
+        found[name] = shown(played.solved) | _cost(played)
         note(f"{task.name} {name}: {found[name]['solved']:.3f}")
-    found["ours, shuffled predictions"] = _shown(play(model, PILOTS["ours"], task, seed, shuffled=True).solved)
+    found["ours, shuffled predictions"] = shown(play(model, PILOTS["ours"], task, seed, shuffled=True).solved)
     for name, act in (("random", by(Chance(), task)), ("still", still), ("expert", by(Expert(0.0, 0.0), task))):
-        found[name] = _shown(play_blindly(task, seed, act))
+        found[name] = shown(play_blindly(task, seed, act))
     exact = Exact(task.world, model.scale, model.config.block)
-    found["exact"] = _shown(play_exact(exact, FLAT, task, seed))
+    found["exact"] = shown(play_exact(exact, FLAT, task, seed))
     note(f"{task.name} exact: {found['exact']['solved']:.3f}, random {found['random']['solved']:.3f}")
     return found
 
 
-def _shown(solved: np.ndarray) -> dict[str, Any]:
+def shown(solved: np.ndarray) -> dict[str, Any]:
+    """Return the share of pairs (n,) that is solved, with its interval."""
     return _interval(float(solved.mean()) if len(solved) else 0.0, len(solved))
 
 

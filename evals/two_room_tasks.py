@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wmagent.errors import InputError
 from wmagent.worlds.two_room import Episodes, TwoRoom
 
 OFFSETS = ((25, 50), (50, 100), (100, 150))  # steps between start and goal, and steps that are allowed
@@ -37,10 +36,10 @@ def tasks(episodes: Episodes, pairs: int, seed: int, offsets: Sequence[tuple[int
     """
     found = []
     for offset, budget in offsets:
-        starts, goals = _drawn(episodes, offset, pairs, seed)
-        found.append(Task(f"+{offset}", episodes.world, starts, goals, budget))
+        found.append(task(episodes, drawn(episodes, offset, pairs, seed), offset, budget))
     offset, budget = offsets[0]
-    starts, goals = _drawn(episodes, offset, 40 * pairs, seed + 1)
+    rows = drawn(episodes, offset, 40 * pairs, seed + 1)
+    starts, goals = episodes.positions[rows], episodes.positions[rows + offset]
     world = episodes.world
     crossing = (world.room(starts) != world.room(goals)) & ~world.succeeded(starts, goals)
     strict = replace(world, strict=True)
@@ -49,9 +48,12 @@ def tasks(episodes: Episodes, pairs: int, seed: int, offsets: Sequence[tuple[int
     return found
 
 
-def _drawn(episodes: Episodes, offset: int, pairs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def drawn(episodes: Episodes, offset: int, pairs: int, seed: int) -> np.ndarray:
+    """Return the rows (n,) that pairs start at; their goals are `offset` rows later."""
     rows = episodes.windows(offset)
-    if not len(rows):
-        raise InputError(f"no recorded episode has {offset} steps")
-    chosen = np.random.default_rng([seed, offset]).choice(rows, min(pairs, len(rows)), replace=False)
-    return episodes.positions[chosen], episodes.positions[chosen + offset]
+    return np.random.default_rng([seed, offset]).choice(rows, min(pairs, len(rows)), replace=False)
+
+
+def task(episodes: Episodes, rows: np.ndarray, offset: int, budget: int) -> Task:
+    """Return the task of pairs that start at these rows."""
+    return Task(f"+{offset}", episodes.world, episodes.positions[rows], episodes.positions[rows + offset], budget)

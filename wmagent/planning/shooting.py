@@ -103,7 +103,7 @@ class Shooting(ABC):
                 drawn = torch.cat([kept, self.draw(around, count - len(kept), generator)])
                 if (bounds := model.action_bounds) is not None:
                     drawn = torch.maximum(torch.minimum(drawn, bounds[1]), bounds[0])
-                prices = self._price(model, start, drawn, cost)
+                prices = self.price(model, start, drawn, cost)
                 imagined += count * self.horizon
                 order = prices.argsort(stable=True)
                 if float(prices[order[0]]) < least:
@@ -112,6 +112,16 @@ class Shooting(ABC):
                 around = self.refit(around, drawn[order], prices[order])
                 kept = self.keep(around, drawn[order])[: count - 1]
         return Shot(best, least, tuple(costs), imagined, (time.perf_counter() - began) * 1e3)
+
+    def price(self, model: ContinuousDynamics, start: Latent, drawn: Tensor, cost: Cost) -> Tensor:
+        """Return what each of the sequences `drawn` (s, t, a) costs from `start` (one row), (s,); infinity for NaN."""
+        latent = start.repeat(len(drawn))
+        total = torch.zeros(len(drawn))
+        for step in range(drawn.shape[1]):
+            latent = model.imagine_continuous(latent, drawn[:, step])
+            if self.sum_cost or step == drawn.shape[1] - 1:
+                total = total + cost(latent)
+        return total.nan_to_num(nan=float("inf"))
 
     def count(self, iteration: int) -> int:
         """Return how many sequences an iteration tries."""
@@ -143,15 +153,6 @@ class Shooting(ABC):
             f"{getattr(self, 'name', 'this planner')} plans in continuous actions: call shoot(model, start, cost); "
             "for named actions use planner('best-first') or planner('cem')"
         )
-
-    def _price(self, model: ContinuousDynamics, start: Latent, drawn: Tensor, cost: Cost) -> Tensor:
-        latent = start.repeat(len(drawn))
-        total = torch.zeros(len(drawn))
-        for step in range(self.horizon):
-            latent = model.imagine_continuous(latent, drawn[:, step])
-            if self.sum_cost or step == self.horizon - 1:
-                total = total + cost(latent)
-        return total.nan_to_num(nan=float("inf"))
 
     def _spent(self, budget: Budget | None, imagined: int, began: float) -> bool:
         if budget is None:

@@ -4,6 +4,7 @@ Knows both protocols; must not know which of them gives more."""
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import math
 import tempfile
@@ -27,7 +28,7 @@ from wmagent.latent.threads import single_thread
 from wmagent.pixels.world_model import PixelModel
 from wmagent.worlds.two_room import Chance, Episodes, Expert, TwoRoom, collect, shrunk
 
-COMPARED = ("ours", "flat LeWM")  # of the pilots; both search as their CEM is set here
+COMPARED = {"our pilot": PILOTS["ours"], "flat LeWM": PILOTS["flat LeWM"]}
 SET = [
     {"method": "_set_state", "args": {"state": {"value": "state"}}},
     {"method": "_set_goal_state", "args": {"goal_state": {"value": "goal_state"}}},
@@ -86,12 +87,12 @@ def _compared(
     asked = task(episodes, rows, offset, budget)
     frames = partial(shrunk, size=model.config.size)
     policies: dict[str, Callable[[int], Any]] = {
-        **{name: partial(policy, model, PILOTS[name], frames=frames) for name in COMPARED},
+        **{name: partial(policy, model, pilot, frames=frames) for name, pilot in COMPARED.items()},
         "random": swm.policy.RandomPolicy,
-        "expert": lambda _: swm.envs.two_room.ExpertPolicy(),
+        "expert": lambda _: their_expert(),
     }
     ours: dict[str, Callable[[], np.ndarray]] = {
-        **{name: lambda name=name: play(model, PILOTS[name], asked, seed).solved for name in COMPARED},
+        **{name: lambda pilot=pilot: play(model, pilot, asked, seed).solved for name, pilot in COMPARED.items()},
         "random": lambda: play_blindly(asked, seed, by(Chance(), asked)),
         "expert": lambda: play_blindly(asked, seed, by(Expert(0.0, 0.0), asked)),
     }
@@ -136,6 +137,11 @@ def evaluated(
             world.close()
         solved.append(np.asarray(result["episode_successes"], bool))
     return np.concatenate(solved)
+
+
+def their_expert() -> Any:
+    """Return their expert without noise, which knows the state, the goal and the rules."""
+    return importlib.import_module("stable_worldmodel.envs.two_room").ExpertPolicy()
 
 
 def written(episodes: Episodes, chosen: np.ndarray, path: Path) -> Any:

@@ -13,8 +13,8 @@ SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 def import_torchvision() -> None:
     """Import torchvision, also where its compiled part does not load; ModuleNotFoundError where it is not installed.
 
-    A wheel that is compiled for CUDA does not load its operators beside a CPU build of torch, and the import fails where
-    it describes them. Declared without an implementation they let the rest be imported.
+    A wheel compiled for CUDA cannot load its operators beside a CPU build of torch, and the import fails where it
+    describes them. Declared without an implementation they let the rest be imported.
     """
     try:
         importlib.import_module("torchvision")

@@ -28,7 +28,7 @@ from wmagent.latent.threads import single_thread
 from wmagent.pixels.world_model import PixelModel
 from wmagent.worlds.two_room import Chance, Episodes, Expert, TwoRoom, collect, shrunk
 
-COMPARED = {"our pilot": PILOTS["ours"], "flat LeWM": PILOTS["flat LeWM"]}
+COMPARED = {"our pilot": PILOTS["ours"], **{name: PILOTS[name] for name in ("reach, summed", "flat LeWM")}}
 SET = [
     {"method": "_set_state", "args": {"state": {"value": "state"}}},
     {"method": "_set_goal_state", "args": {"goal_state": {"value": "goal_state"}}},
@@ -38,7 +38,8 @@ NOTES = (
     "HDF5 format, its CEMSolver, WorldModelPolicy, RandomPolicy and ExpertPolicy; ours: wmagent eval two-room.",
     "both: the same checkpoint, pairs, budget and search settings. Theirs does not bound what it samples and executes "
     "the last mean, ours bounds it and executes the best sequence seen; other random numbers.",
-    "theirs counts success after a step only, ours also before the first: 'still' is the share that begins solved.",
+    "theirs counts success after a step only, ours also before the first: 'still' is the share that begins solved, "
+    "only_ours_begun_solved the pairs of only_ours that do.",
     "interval: 95 % (Wilson). difference: theirs minus ours, 95 % interval for pairs (Agresti and Min 2005).",
 )
 
@@ -70,7 +71,7 @@ def run(place: Path, settings: Settings, seed: int, note: Callable[[str], None] 
         "eval": "stable-worldmodel",
         "seed": seed,
         "model": place.name,
-        "settings": vars(settings) | {"held_out_episodes": HELD_OUT},
+        "settings": vars(settings) | {"held_out_episodes": HELD_OUT, "trained_with_seed": model.seed},
         "success": success,
         "notes": list(NOTES),
         "versions": versions() | {"stable-worldmodel": metadata.version("stable-worldmodel")},
@@ -97,15 +98,16 @@ def _compared(
         "expert": lambda: play_blindly(asked, seed, by(Expert(0.0, 0.0), asked)),
     }
     found: dict[str, Any] = {}
+    begun = play_blindly(asked, seed, still)
     for name in policies:
         began = time.process_time()
         theirs = evaluated(episodes, rows, span, settings.envs, lambda part, name=name: policies[name](seed + part))
         between = time.process_time()
-        found[name] = agreement(theirs, ours[name]()) | {
+        found[name] = agreement(theirs, ours[name](), begun) | {
             "cpu_seconds": {"theirs": round(between - began, 1), "ours": round(time.process_time() - between, 1)}
         }
         note(f"+{offset} {name}: theirs {found[name]['theirs']['solved']}, ours {found[name]['ours']['solved']}")
-    return found | {"still": {"ours": shown(play_blindly(asked, seed, still))}}
+    return found | {"still": {"ours": shown(begun)}}
 
 
 def evaluated(
@@ -157,8 +159,11 @@ def written(episodes: Episodes, chosen: np.ndarray, path: Path) -> Any:
     return form.open_reader(path)
 
 
-def agreement(theirs: np.ndarray, ours: np.ndarray) -> dict[str, Any]:
-    """Return both shares of pairs (n,) solved, in how many pairs they agree, and their difference with its interval."""
+def agreement(theirs: np.ndarray, ours: np.ndarray, begun: np.ndarray) -> dict[str, Any]:
+    """Return both shares of pairs (n,) solved, in how many pairs they agree, and their difference with its interval.
+
+    `begun` (n,) are the pairs that begin solved.
+    """
     n = len(theirs)
     only_theirs, only_ours = int((theirs & ~ours).sum()), int((ours & ~theirs).sum())
     more, less, total = only_theirs + 0.5, only_ours + 0.5, n + 2.0
@@ -172,6 +177,7 @@ def agreement(theirs: np.ndarray, ours: np.ndarray) -> dict[str, Any]:
             "both": int((theirs & ours).sum()),
             "only_theirs": only_theirs,
             "only_ours": only_ours,
+            "only_ours_begun_solved": int((ours & ~theirs & begun).sum()),
             "neither": int((~theirs & ~ours).sum()),
         },
         "difference": round((only_theirs - only_ours) / n, 4),

@@ -32,7 +32,8 @@ from wmagent.worlds.two_room import Episodes, Expert, TwoRoom, collect, shrunk
 WORLD = TwoRoom()
 PLACES = np.array([[50, 60], [160, 150], [60, 180], [190, 40]], np.float32)  # two starts, two goals
 PILOTS = {
-    "reach, summed": Pilot(),
+    "reach, last": Pilot(),
+    "reach, summed": Pilot(GaussianCem(sum_cost=True)),
     "straight, last": Pilot(GaussianCem(), cost="straight"),
     "straight, summed": Pilot(GaussianCem(sum_cost=True), cost="straight"),
     "reach, two levels": Pilot(levels=2),
@@ -218,12 +219,14 @@ def test_other_failures_of_torchvision_are_not_hidden(monkeypatch: pytest.Monkey
 
 def test_agreement_is_told_per_pair() -> None:
     theirs, ours = np.array([1, 1, 1, 0, 0] * 20, bool), np.array([1, 1, 0, 1, 0] * 20, bool)
-    found = evaluation.agreement(theirs, ours)
-    assert found["agreement"] == {"share": 0.6, "both": 40, "only_theirs": 20, "only_ours": 20, "neither": 20}
+    begun = np.arange(100) < 50
+    found = evaluation.agreement(theirs, ours, begun)
+    cells = {"both": 40, "only_theirs": 20, "only_ours": 20, "only_ours_begun_solved": 10, "neither": 20}
+    assert found["agreement"] == {"share": 0.6, **cells}
     assert (found["theirs"]["solved"], found["ours"]["solved"], found["difference"]) == (0.6, 0.6, 0.0)
     low, high = found["difference_interval"]
     assert -low == high == pytest.approx(1.96 * np.sqrt(41) / 102, abs=1e-4)  # Agresti and Min 2005
-    alike = evaluation.agreement(theirs, theirs)["difference_interval"]
+    alike = evaluation.agreement(theirs, theirs, begun)["difference_interval"]
     assert alike[0] < 0 < alike[1]  # equal in 100 pairs is not equal
 
 

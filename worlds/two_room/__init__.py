@@ -1,9 +1,31 @@
-"""Two-Room, the pixel world of stable-worldmodel and LeWorldModel, in numpy: rules, frames, policies, episodes."""
+"""Two-Room, the pixel world of stable-worldmodel and LeWorldModel, in numpy: rules, frames, policies, episodes, words."""
 
+from wmagent.worlds.two_room.areas import Area, areas, place
 from wmagent.worlds.two_room.checks import check_actions, check_frames
 from wmagent.worlds.two_room.drawing import shrunk
 from wmagent.worlds.two_room.episodes import Episodes, collect
 from wmagent.worlds.two_room.policies import Chance, Expert, Policy
+from wmagent.worlds.two_room.telling import Claim, checked, told
+from wmagent.worlds.two_room.words import Words, off_topic, sentences
 from wmagent.worlds.two_room.world import TwoRoom
 
-__all__ = ["Chance", "Episodes", "Expert", "Policy", "TwoRoom", "check_actions", "check_frames", "collect", "shrunk"]
+__all__ = [
+    "Area",
+    "Chance",
+    "Claim",
+    "Episodes",
+    "Expert",
+    "Policy",
+    "TwoRoom",
+    "Words",
+    "areas",
+    "check_actions",
+    "check_frames",
+    "checked",
+    "collect",
+    "off_topic",
+    "place",
+    "sentences",
+    "shrunk",
+    "told",
+]

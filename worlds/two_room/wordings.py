@@ -1,0 +1,117 @@
+"""The words people use for Two-Room's areas, those learned from and other, fresh ones; and what is no goal.
+Knows words only. No fresh phrase for a place and no fresh shape of a sentence is among the learned ones.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Ways to say a part of an area, and `shapes` of sentences around the whole of it.
+
+    Keys of `rooms` are left, right, same and other; of `rows` top, middle and bottom; of `sides` outer and wall.
+    `joined` says a row or side of a room, `bare` where the room goes without saying.
+    """
+
+    rooms: Mapping[str, tuple[str, ...]]
+    rows: Mapping[str, tuple[str, ...]]
+    sides: Mapping[str, tuple[str, ...]]
+    door: tuple[str, ...]
+    joined: tuple[str, ...]
+    shapes: tuple[str, ...]
+
+
+LEARNED = Wording(
+    rooms={
+        "left": ("the left room", "the room on the left", "the left-hand room", "the west room", "the left side",
+                 "the left half", "the western room", "the first room"),
+        "right": ("the right room", "the room on the right", "the right-hand room", "the east room", "the right side",
+                  "the right half", "the eastern room", "the second room"),
+        "same": ("this room", "the same room", "the room you are in", "the current room", "my room", "this side",
+                 "this side of the wall", "the room it is in now"),
+        "other": ("the other room", "the opposite room", "the next room", "the room across the wall", "the other side",
+                  "the far side of the wall", "the room behind the wall", "the room through the door"),
+    },
+    rows={
+        "top": ("the top", "the upper part", "the upper third", "the upper end", "the north", "the high part"),
+        "middle": ("the middle", "the centre", "the middle third", "the middle part", "the mid part", "the center"),
+        "bottom": ("the bottom", "the lower part", "the lower third", "the lower end", "the south", "the low part"),
+    },
+    sides={
+        "outer": ("on the outer side", "far from the wall", "at the outer edge", "away from the wall",
+                  "on the outside", "along the outer border"),
+        "wall": ("by the wall", "next to the wall", "near the wall", "close to the wall", "along the inner wall",
+                 "beside the middle wall"),
+    },
+    door=("the door", "the opening", "the gap", "the hole in the wall", "the passage", "the gap in the wall"),
+    joined=("{row} of {room}", "{row} in {room}", "{room}, {row}", "{row}, {room}", "{room} at {row}"),
+    shapes=("go to {it}", "move to {it}", "{it}", "walk to {it}", "please go to {it}", "get to {it}",
+            "bring the dot to {it}", "I want the dot in {it}", "the goal is {it}", "be in {it}", "go over to {it}",
+            "head to {it}", "take the dot to {it}", "could you go to {it}?", "you should be in {it}", "reach {it}",
+            "now go to {it} and stop"),
+)  # fmt: skip
+FRESH = Wording(
+    rooms={
+        "left": ("the leftmost chamber", "the chamber to the left", "the compartment on the left of the picture",
+                 "the westernmost of the two rooms", "whichever room lies left"),
+        "right": ("the rightmost chamber", "the chamber to the right", "the compartment on the right of the picture",
+                  "the easternmost of the two rooms", "whichever room lies right"),
+        "same": ("the chamber you already occupy", "the room where you are standing", "your present room",
+                 "the room we started in", "the very room it starts from"),
+        "other": ("the adjoining chamber", "the neighbouring room", "the room you are not in",
+                  "the chamber beyond the partition", "the space past the doorway"),
+    },
+    rows={
+        "top": ("the uppermost area", "the topmost strip", "the highest region", "the northern zone"),
+        "middle": ("the central area", "the midsection", "the halfway height", "the intermediate zone"),
+        "bottom": ("the lowermost area", "the bottommost strip", "the lowest region", "the southern zone"),
+    },
+    sides={
+        "outer": ("well clear of the divider", "hugging the outermost boundary", "as distant from the partition as "
+                  "can be"),
+        "wall": ("right up against the divider", "hugging the partition", "adjacent to the dividing wall"),
+    },
+    door=("the doorway", "the gateway between the rooms", "where the partition is open"),
+    joined=("{row} within {room}", "{room}, namely {row}", "{room} - specifically {row}"),
+    shapes=("make your way towards {it}", "navigate into {it}", "steer it so that it ends up at {it}",
+            "the destination would be {it}", "let the red circle come to rest at {it}", "we need it parked at {it}",
+            "travel until you have arrived at {it}", "finish somewhere around {it}", "target: {it}"),
+)  # fmt: skip
+
+NO_GOAL = (
+    "make me a sandwich", "what is the capital of France", "approve the invoice", "write a poem about autumn",
+    "how old are you", "play some music", "the meeting is on Friday", "what time is it", "hello", "thank you",
+    "buy two litres of milk", "translate this into German", "who won the match yesterday", "delete all files",
+    "sing a song", "send the letter to the customer", "I am hungry", "two plus two", "is it raining outside",
+    "close the ticket", "book a flight to Rome", "open the browser", "please call my mother", "the cat sleeps",
+    "how do I learn to cook", "explain quantum mechanics", "good morning", "why is the sky blue", "turn on the radio",
+    "order a pizza with cheese", "pay the bill", "summarise this article", "asdf qwer zxcv", "remind me tomorrow",
+    "the price went up again", "what is the meaning of life", "paint the kitchen green", "sell all my shares",
+    "go to the supermarket", "go to bed", "go to Paris", "drive to the airport", "open the window", "clean the room",
+    "the room costs ninety euros a night", "move the meeting to Monday", "move the files to the archive",
+    "left over soup", "right, let us begin", "get a job", "walk the dog", "take the train home", "reach out to sales",
+    "who is in charge here", "stop", "undo the last change", "start over", "what do you see", "how many dots are there",
+    "go to hell", "wash the car", "the door is painted blue", "buy a new door", "turn around three times", "go faster",
+    "climb the mountain", "jump", "make it blue", "enlarge the picture", "colour the wall red", "run the tests",
+    "bring me a glass of water", "take a photo", "stay healthy", "head of the department", "no", "yes", "maybe",
+    "the right answer is forty two", "he left the company", "the top ten films", "the bottom line is money",
+    "go to the third room", "go to the garden", "go up the stairs", "leave the house", "find the treasure",
+)  # fmt: skip
+FRESH_NO_GOAL = (
+    "prepare a cup of tea", "what is the population of Brazil", "reject the purchase order", "compose a haiku",
+    "where were you born", "lower the volume of the television", "my birthday is in March", "how warm is it today",
+    "see you later", "fetch a dozen eggs", "spell the word necessary", "who wrote this novel", "empty the trash",
+    "whistle a tune", "forward the email to accounting", "I feel tired", "seven times eight", "will it snow tonight",
+    "escalate the incident", "reserve a table for four", "restart the computer", "text my brother", "dogs bark",
+    "teach me to swim", "describe photosynthesis", "good night", "why do birds migrate", "dim the lights",
+    "grill some vegetables", "refund the customer", "proofread my essay", "blah blah blah", "set an alarm for six",
+    "inflation is falling", "tell me a joke", "mow the lawn", "invest in bonds", "travel to Tokyo",
+    "navigate to the nearest petrol station", "visit the museum", "repair the roof", "vacuum the carpet",
+    "our hotel room has a view of the sea", "relocate the office to Berlin", "shift the deadline", "feed the parrot",
+    "catch the bus", "contact support", "increase the brightness", "swap the two colours", "erase the drawing",
+    "count to one hundred", "hire an accountant", "knock on the door", "break the wall down", "she turned right at once",
+    "there is nothing left", "at the end of the day it is about trust", "ascend the tower", "go swimming",
+    "enter the fourth chamber", "descend to the basement", "dance", "sure", "what does this button do",
+)  # fmt: skip

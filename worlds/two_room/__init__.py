@@ -1,4 +1,4 @@
-"""Two-Room, the pixel world of stable-worldmodel and LeWorldModel, in numpy: rules, frames, policies, episodes, words."""
+"""Two-Room, the pixel world of stable-worldmodel and LeWorldModel, in numpy: rules, frames, policies, walks, words."""
 
 from wmagent.worlds.two_room.areas import Area, areas, place
 from wmagent.worlds.two_room.checks import check_actions, check_frames
@@ -6,10 +6,14 @@ from wmagent.worlds.two_room.drawing import shrunk
 from wmagent.worlds.two_room.episodes import Episodes, collect
 from wmagent.worlds.two_room.policies import Chance, Expert, Policy
 from wmagent.worlds.two_room.telling import Claim, checked, told
-from wmagent.worlds.two_room.words import Words, off_topic, sentences
+from wmagent.worlds.two_room.wordings import FRESH, HELD, LEARNED, Wording
+from wmagent.worlds.two_room.words import Words, coordinates, named, sentences
 from wmagent.worlds.two_room.world import TwoRoom
 
 __all__ = [
+    "FRESH",
+    "HELD",
+    "LEARNED",
     "Area",
     "Chance",
     "Claim",
@@ -17,13 +21,15 @@ __all__ = [
     "Expert",
     "Policy",
     "TwoRoom",
+    "Wording",
     "Words",
     "areas",
     "check_actions",
     "check_frames",
     "checked",
     "collect",
-    "off_topic",
+    "coordinates",
+    "named",
     "place",
     "sentences",
     "shrunk",

@@ -14,7 +14,7 @@ from wmagent.errors import InputError
 from wmagent.worlds.two_room.areas import Area, areas, place
 from wmagent.worlds.two_room.checks import check_count
 from wmagent.worlds.two_room.telling import Claim, told
-from wmagent.worlds.two_room.wordings import FRESH, FRESH_NO_GOAL, LEARNED, NO_GOAL, Wording
+from wmagent.worlds.two_room.wordings import LEARNED, Wording
 from wmagent.worlds.two_room.world import TwoRoom
 
 RELATIVE = 0.5  # of the sentences name the room by where one starts
@@ -26,22 +26,16 @@ _COORDINATES = (
 
 
 def sentences(
-    area: Area, start_room: int, generator: np.random.Generator, count: int = 1, *, fresh: bool = False
+    area: Area, start_room: int, generator: np.random.Generator, count: int = 1, wording: Wording = LEARNED
 ) -> list[str]:
     """Return so many sentences that ask for an area of whoever starts in room 0 or 1.
 
-    About half name the room absolutely ("the left room"), half relative to the start ("the other room"). `fresh` ones
-    have other words and shapes than all others: for measuring, never for learning.
+    About half name the room absolutely ("the left room"), half relative to the start ("the other room"). Of the
+    wordings, `HELD` sets thresholds and `FRESH` is for measuring, never for learning.
     """
     if start_room not in (0, 1):
         raise InputError(f"a room is 0, left, or 1, right; not {start_room!r}")
-    wording = FRESH if fresh else LEARNED
     return [_sentence(area, start_room, generator, wording) for _ in range(check_count("count", count))]
-
-
-def off_topic(*, fresh: bool = False) -> tuple[str, ...]:
-    """Return sentences that ask for no place in Two-Room; `fresh` ones are none of the others."""
-    return FRESH_NO_GOAL if fresh else NO_GOAL
 
 
 def coordinates(text: str) -> tuple[float, float] | None:

@@ -53,6 +53,11 @@ class Words:
 
     world: TwoRoom
 
+    @property
+    def extent(self) -> float:
+        """The side of a frame, in the pixels that positions are in."""
+        return float(self.world.size)
+
     def position(self, text: str) -> tuple[float, float] | None:
         """Return the position that a text says in numbers, None for none."""
         return coordinates(text)

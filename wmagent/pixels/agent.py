@@ -130,7 +130,8 @@ class PixelAgent:
     """Plans to goals that are frames, positions or sentences, and acts. Settings and parts only; nothing is kept.
 
     A block whose surprise has a p-value below `alarm` is told and planned anew after. The goal counts as reached from
-    `arrived` blocks on, by the learned distance.
+    `arrived` blocks on, by the learned distance less what it says of the goal itself, which is not 0 and depends on where
+    the goal is (on Two-Room .5 to 1.6; less that, .3 blocks are within 12 pixels in 98.6 % of recorded pairs).
     """
 
     model: PixelModel
@@ -138,7 +139,7 @@ class PixelAgent:
     words: Words | None = None
     reader: Reader | None = None
     alarm: float = 0.005
-    arrived: float = 1.0
+    arrived: float = 0.3
 
     def understand(self, goal: Goal | PixelGoal, frame: np.ndarray) -> PixelGoal:
         """Return what a goal means to somebody who sees a frame (s, s, 3); InputError as `goals.understand`."""
@@ -198,7 +199,8 @@ class PixelAgent:
         positions = self._positions(course.path)
         claims, dropped = self._told(positions)
         plan = PixelPlan(
-            goal, frames[-1], model.scale.actions(course.blocks).numpy(), positions, course.to_go.numpy(),
+            goal, frames[-1], model.scale.actions(course.blocks).numpy(), positions,
+            self._to_go(course.path, goal),
             self._drawn(course.path), claims, dropped, course.imagined, course.milliseconds,
             self.words.extent if self.words is not None else None,
         )  # fmt: skip
@@ -220,7 +222,12 @@ class PixelAgent:
         )  # fmt: skip
 
     def _distance(self, frame: np.ndarray, goal: PixelGoal) -> float:
-        return float(self.model.distance(self.model.encode(frame[None])[0], goal.latent))
+        return self._to_go(self.model.encode(frame[None]), goal).item()
+
+    def _to_go(self, path: Tensor, goal: PixelGoal) -> np.ndarray:
+        """Return how many blocks latents (t, d) are from the goal (t,), 0 at the goal."""
+        goals = goal.latent.expand_as(path)
+        return (self.model.distance(path, goals) - self.model.distance(goals, goals)).clamp_min(0).numpy()
 
     def _p_value(self, frames: Sequence[np.ndarray], done: Sequence[np.ndarray]) -> float:
         past = min(self.model.config.history, len(done))

@@ -6,6 +6,7 @@ from wmagent.worlds.two_room.drawing import shrunk
 from wmagent.worlds.two_room.episodes import Episodes, collect
 from wmagent.worlds.two_room.policies import Chance, Expert, Policy
 from wmagent.worlds.two_room.telling import Claim, checked, told
+from wmagent.worlds.two_room.walk import Walk
 from wmagent.worlds.two_room.wordings import FRESH, HELD, LEARNED, Wording
 from wmagent.worlds.two_room.words import Words, coordinates, named, sentences
 from wmagent.worlds.two_room.world import TwoRoom
@@ -21,6 +22,7 @@ __all__ = [
     "Expert",
     "Policy",
     "TwoRoom",
+    "Walk",
     "Wording",
     "Words",
     "areas",

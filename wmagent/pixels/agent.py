@@ -130,8 +130,8 @@ class PixelAgent:
     """Plans to goals that are frames, positions or sentences, and acts. Settings and parts only; nothing is kept.
 
     A block whose surprise has a p-value below `alarm` is told and planned anew after. The goal counts as reached from
-    `arrived` blocks on, by the learned distance less what it says of the goal itself, which is not 0 and depends on where
-    the goal is (on Two-Room .5 to 1.6; less that, .3 blocks are within 12 pixels in 98.6 % of recorded pairs).
+    `arrived` blocks on, by the learned distance less what it says of the goal itself: that is not 0 and depends on the
+    goal (on Two-Room .5 to 1.6; less that, .3 blocks are within 12 pixels in 98.6 % of pairs of remembered frames).
     """
 
     model: PixelModel

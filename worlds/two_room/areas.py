@@ -64,7 +64,8 @@ def areas(world: TwoRoom) -> tuple[Area, ...]:
 def place(world: TwoRoom, position: ArrayLike) -> Area:
     """Return the third of a room, or the door, that a position (2,) is in or, outside of all, nearest to."""
     thirds = [area for area in areas(world) if area.room is None or (area.row is not None and area.side is None)]
-    return min(thirds, key=lambda area: float(area.distance([position])[0]))
+    here = np.asarray(position)[None]
+    return min(thirds, key=lambda area: float(area.distance(here)[0]))
 
 
 def _area(world: TwoRoom, room: int, row: Row | None, side: Side | None) -> Area:

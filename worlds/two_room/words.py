@@ -83,7 +83,8 @@ class Words:
 
 def named(world: TwoRoom, position: ArrayLike) -> tuple[Area, ...]:
     """Return all areas that a position (2,) is in."""
-    return tuple(area for area in areas(world) if area.contains([position])[0])
+    here = np.asarray(position)[None]
+    return tuple(area for area in areas(world) if area.contains(here)[0])
 
 
 def _sentence(area: Area, start_room: int, generator: np.random.Generator, wording: Wording) -> str:

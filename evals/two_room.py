@@ -15,6 +15,7 @@ from wmagent.evals.measure import versions
 from wmagent.evals.two_room_play import Exact, Played, by, play, play_blindly, play_exact, still
 from wmagent.evals.two_room_surprise import surprises
 from wmagent.evals.two_room_tasks import Task, tasks
+from wmagent.evals.two_room_words import words
 from wmagent.latent.threads import single_thread
 from wmagent.model.training import Report
 from wmagent.pixels.planning import Pilot
@@ -36,7 +37,8 @@ NOTES = (
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is learned from and asked. `ablations` also runs what the default pilot is compared with."""
+    """How much is learned from and asked. `ablations` also runs what the default pilot is compared with, and goals in
+    words."""
 
     preset: str = "tiny"
     pairs: int = 200
@@ -69,6 +71,7 @@ def run(
         asked = tasks(held, settings.pairs, seed)
         results = {task.name: _results(model, task, seed, settings.ablations, note) for task in asked}
         odd = surprises(model, held, seed)
+        said = words(model, held, settings.pairs, seed, note=note) if settings.ablations else None
     ours = [row["ours"] for row in results.values()]
     return {
         "eval": "two-room",
@@ -77,6 +80,7 @@ def run(
         "success": results,
         "probe_r2": model.card["held_out"].get("probe_r2"),
         "surprise": odd,
+        "words": said,
         "training": {
             "cpu_seconds": model.card["learn_cpu_seconds"],
             "parameters": model.card["network"]["parameters"],

@@ -46,6 +46,24 @@ def transitions_plot(result: Mapping[str, Any], path: Path) -> Path:
     return _save(figure, path)
 
 
+def two_room_plot(result: Mapping[str, Any], path: Path) -> Path:
+    """Draw the shares of solved pairs with their intervals, a panel for each task."""
+    tasks = result["summary"] if "per_seed" in result else result["success"]
+    figure, axes = _figure(len(tasks))
+    for axis, (task, rows) in zip(axes, tasks.items(), strict=True):
+        shares = [row["solved"] for row in rows.values()]
+        low, high = zip(*(row["interval"] for row in rows.values()), strict=True)
+        reach = [[s - e for s, e in zip(shares, low, strict=True)], [e - s for s, e in zip(shares, high, strict=True)]]
+        axis.barh(
+            list(rows), shares, xerr=reach, color=["0.25", *["0.65"] * (len(rows) - 1)], error_kw={"linewidth": 1}
+        )
+        axis.set(xlabel=f"solved, {task}", xlim=(0, 1.05))
+        axis.invert_yaxis()
+        if axis is not axes[0]:
+            axis.set_yticklabels([])
+    return _save(figure, path)
+
+
 def _figure(count: int) -> tuple[Any, list[Any]]:
     import matplotlib
 

@@ -153,6 +153,21 @@ def what_if_markdown(result: Mapping[str, Any]) -> str:
     return "\n\n".join([*parts, _noted(result.get("per_seed", [result])[0])])
 
 
+def stable_worldmodel_markdown(result: Mapping[str, Any]) -> str:
+    """Return a table per goal distance: shares solved by their evaluator and by ours, and how far they agree."""
+    parts = [table(("setting", "value"), [["model", result["model"]], ["seed", result["seed"]]])]
+    head = ("solved", "theirs", "95 % interval", "ours", "95 % interval", "n", "same", "theirs − ours, 95 %")
+    for (goal, found), (_, budget) in zip(result["success"].items(), result["settings"]["offsets"], strict=True):
+        rows = []
+        for name, row in found.items():
+            ways = [row.get(way, {}) for way in ("theirs", "ours")]
+            shares = [way.get(key) for way in ways for key in ("solved", "interval")]
+            same = row.get("agreement", {}).get("share")
+            rows.append([name, *shares, row["ours"]["n"], same, row.get("difference_interval")])
+        parts.append(f"## {goal}, {budget} steps allowed\n\n{table(head, rows)}")
+    return "\n\n".join([*parts, _noted(result)])
+
+
 def _interventions(found: Mapping[str, Any]) -> str:
     names = ("n", "answered", "refused", "mae", "mae_interval", "worst", "coverage", "width", "large_errors", "caught")
     names += ("needless", "mae_of_the_mean")
@@ -198,6 +213,31 @@ _WHAT_IF = {
     "rollouts": _rollouts,
     "flips": _flips,
 }
+
+
+def two_room_markdown(result: Mapping[str, Any]) -> str:
+    """Return shares of solved pairs by planner and task, each with its interval, then probe, surprise and costs."""
+    runs = result.get("per_seed", [result])
+    tasks = list(runs[0]["success"])
+    pooled = result["success"] if "per_seed" not in result else result["summary"]
+    rows = []
+    for name in pooled[tasks[0]]:
+        cells = [pooled[task].get(name) for task in tasks]
+        rows.append(
+            [name, *(f"{100 * c['solved']:.1f} ({shown([100 * e for e in c['interval']])})" for c in cells if c)]
+        )
+    sizes = [f"{task} (n = {pooled[task]['ours']['n']})" for task in tasks]
+    success = table(("% solved (95 % interval)", *sizes), rows)
+    about = ("seed", "probe R², x and y", "teleport", "colour", "through the wall", "training CPU-s", "plan CPU-s")
+    odd = []
+    for run in runs:
+        surprised = [run["surprise"][f"{kind}_auroc"] for kind in ("teleport", "colour", "through_wall")]
+        spent = run["training"]["cpu_seconds"], run["plan_cpu_seconds"]
+        odd.append([run["seed"], run["probe_r2"], *surprised, *spent])
+    notes = "\n".join(f"- {note}" for note in runs[0]["notes"])
+    return f"{success}\n\n{table(about, odd)}\n\n{notes}"
+
+
 _MARKDOWN = {
     "contract": contract_markdown,
     "transitions": transitions_markdown,
@@ -205,10 +245,13 @@ _MARKDOWN = {
     "search-scaling": search_scaling_markdown,
     "what-if": what_if_markdown,
     "event-log": event_log_markdown,
+    "two-room": two_room_markdown,
+    "stable-worldmodel": stable_worldmodel_markdown,
 }
 PLOTS = {
     "contract": pictures.contract_plot,
     "transitions": pictures.transitions_plot,
     "search-scaling": pictures.search_scaling_plot,
     "what-if": pictures.what_if_plot,
+    "two-room": pictures.two_room_plot,
 }

@@ -1,11 +1,14 @@
-"""The commands that evaluate surfaces: a server under load, runs that are killed, a guarded agent.
+"""The commands that evaluate surfaces: a server under load, runs that are killed, a guarded agent, another's evaluator.
 Knows these evaluations by name and their options."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+from wmagent.errors import InputError
 
 Say = Callable[[str], None]
 
@@ -18,6 +21,9 @@ def add(kinds: Any, shared: argparse.ArgumentParser, say: Say) -> None:
     _kills(kinds.add_parser("kills", parents=[shared], help="kill -9 while acting: is a deed lost or done twice?"), say)
     _guard(
         kinds.add_parser("guard", parents=[shared], help="rule-breaking and fine tool calls of a guarded agent"), say
+    )
+    _theirs(
+        kinds.add_parser("stable-worldmodel", parents=[shared], help="a Two-Room model by another's evaluator"), say
     )
 
 
@@ -61,3 +67,22 @@ def _guard(parser: argparse.ArgumentParser, say: Say) -> None:
         return guard.run(options.seeds, guard.Settings(tuple(options.worlds), **given), options.models, say)
 
     parser.set_defaults(run=run)
+
+
+def _theirs(parser: argparse.ArgumentParser, say: Say) -> None:
+    parser.add_argument("--model", type=Path, required=True, help="a saved world model from pixels")
+    parser.add_argument("--pairs", type=int, default=50, help="of a start and a goal, for each offset")
+    parser.add_argument("--offset", type=int, nargs="+", default=[25], help="recorded steps from start to goal")
+    parser.add_argument("--budget", type=int, nargs="+", default=[50], help="steps that are allowed, for each offset")
+    parser.add_argument("--envs", type=int, default=50, help="pairs that are evaluated, and kept in memory, at once")
+
+    def run(options: argparse.Namespace) -> dict[str, Any]:
+        from wmagent.evals import stable_worldmodel as theirs
+
+        if len(options.offset) != len(options.budget):
+            raise InputError("give as many budgets as offsets")
+        offsets = tuple(zip(options.offset, options.budget, strict=True))
+        settings = theirs.Settings(options.pairs, offsets, options.envs)
+        return theirs.run(options.model, settings, options.seeds[0], say)
+
+    parser.set_defaults(run=run, seeds=[0])

@@ -17,6 +17,8 @@ from wmagent.latent.protocols import Budget, Dynamics, Latent, Planner, Predicti
 from wmagent.planning import (
     ContinuousDynamics,
     GaussianCem,
+    ICem,
+    Shooting,
     TableOutcome,
     TabularDynamics,
     check_planner,
@@ -26,10 +28,12 @@ from wmagent.planning import (
     planners,
 )
 from wmagent.planning.doubles import ERRAND_GOAL, ERRAND_OPTIMUM, ERRAND_START, errand
+from wmagent.planning.shooting import Normal
 from wmagent.worlds import load
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("plan_*.json"))
-DISCRETE = [name for name in planners() if name != "gaussian-cem"]
+CONTINUOUS = ("gaussian-cem", "icem", "mppi")
+DISCRETE = [name for name in planners() if name not in CONTINUOUS]
 
 
 @pytest.mark.parametrize("name", DISCRETE)
@@ -273,6 +277,7 @@ class PointMass:
     """A known continuous toy: two coordinates pushed by the action, with the whole state in one slot."""
 
     action_width = 2
+    action_bounds: tuple[Tensor, Tensor] | None = None
 
     def imagine_continuous(self, latent: Latent, vectors: Tensor) -> Latent:
         return Latent(latent.z + vectors[:, None, :], latent.codes)
@@ -307,7 +312,39 @@ def test_gaussian_cem_drives_a_point_mass_home() -> None:
     assert spent.imagined <= 4_000
 
 
-def test_gaussian_cem_refuses_named_actions() -> None:
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_continuous_planners_drive_a_bounded_point_mass_home(name: str) -> None:
+    model, goal = PointMass(), torch.tensor([1.5, -2.0])
+    model.action_bounds = torch.tensor([-0.6, -0.6]), torch.tensor([0.6, 0.6])
+    start = Latent(torch.zeros(1, 1, 2), torch.zeros(1, 1, dtype=torch.int64))
+
+    def cost(latent: Latent) -> Tensor:
+        return (latent.z[:, 0] - goal).square().sum(-1)
+
+    kind = planner(name, iterations=20)
+    assert isinstance(kind, Shooting)
+    shot = kind.shoot(model, start, cost, seed=1)
+    assert shot.cost < 0.02
+    assert shot.actions.abs().max() <= 0.6
+    assert torch.equal(shot.actions, kind.shoot(model, start, cost, seed=1).actions)
+    model.action_bounds = None
+    exact = torch.zeros(5, 2)
+    exact[0] = goal
+    assert kind.shoot(model, start, cost, mean=exact).cost == 0.0  # what is given to start from is tried as it is
+
+
+def test_icem_tries_fewer_and_draws_noise_that_lasts() -> None:
+    kind = ICem(samples=200, elites=10, decay=2.0)
+    assert [kind.count(i) for i in range(5)] == [200, 100, 50, 25, 20]
+    around = Normal(torch.zeros(20, 2), torch.ones(20, 2))
+    lasting, white = (ICem(beta=b).draw(around, 400, torch.Generator().manual_seed(0)) for b in (2.0, 0.0))
+    for noise, least, most in ((lasting, 0.6, 1.0), (white, -0.1, 0.1)):
+        assert noise.std(correction=0) == pytest.approx(1, abs=0.01)
+        assert least < (noise[:, 1:] * noise[:, :-1]).mean() < most
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_continuous_planners_refuse_named_actions(name: str) -> None:
     model = errand()
     with pytest.raises(InputError, match=r"call shoot\(model, start, cost\)"):
-        planner("gaussian-cem").plan(model, model.observe(ERRAND_START), objective_for(ERRAND_GOAL))
+        planner(name).plan(model, model.observe(ERRAND_START), objective_for(ERRAND_GOAL))

@@ -25,6 +25,7 @@ from wmagent.cli import (
     routing,
     serve,
     studio,
+    two_room,
     watch,
     what_if,
     world,
@@ -80,4 +81,5 @@ app.command("schema")(serve.schema)
 app.add_typer(world.app, name="world")
 app.add_typer(lm.app, name="lm")
 evals.app.command("fairness")(fairness.fairness)
+evals.app.command("two-room")(two_room.two_room)
 app.add_typer(evals.app, name="eval")

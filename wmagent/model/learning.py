@@ -26,6 +26,7 @@ from wmagent.model.network import Network
 from wmagent.model.outcomes import Codebook, Codes, coded
 from wmagent.model.precedents import STRENGTHS, Precedents
 from wmagent.model.questions import log_probs
+from wmagent.model.snapshots import Snapshots
 from wmagent.model.tables import FactTable, Rows, bootstrap, case_ids, duration_grid, rarity_weights
 from wmagent.model.training import Progress, Report, Trainer
 from wmagent.model.vocabulary import Vocabulary
@@ -69,9 +70,8 @@ def learn(
     if config.trunk_from:
         _begin_as(network, config)
     dynamic = torch.tensor([vocabulary.active.index(i) for i in vocabulary.dynamic], dtype=torch.long)
-    trainer = Trainer(
-        network, table, codebook, dynamic, rows, config, seed, folder, _fingerprint(train, config, seed, text), report
-    )
+    snapshots = Snapshots(folder, _fingerprint(train, config, seed, text)) if folder else None
+    trainer = Trainer(network, table, codebook, dynamic, rows, config, seed, snapshots, report)
     with single_thread():
         meters = trainer.fit()
     model = WorldModel(

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from wmagent.errors import CheckpointError
 from wmagent.model.config import ModelConfig
-from wmagent.model.files import read_json, read_tensors, write_json, write_tensors
 from wmagent.model.network import Network, Words
 from wmagent.model.outcomes import Codebook
 from wmagent.model.regularizers import EMATarget, collapse_meters, sigreg, vicreg
+from wmagent.model.snapshots import SAVE_EVERY, Snapshots, optimizer_tensors, restore_optimizer
 from wmagent.model.tables import FactTable, Rows, bootstrap
-
-log = logging.getLogger(__name__)
-
-SAVE_EVERY = 15.0  # seconds between resumable snapshots
 
 
 @dataclass(frozen=True)
@@ -43,8 +36,8 @@ Report = Callable[[Progress], None]
 class Trainer:
     """Trains a network on rows. Batches depend only on (seed, step), so a resumed run ends with the same weights.
 
-    With `folder`, weights, optimizer and averages are saved there atomically, and a later run with the same
-    settings and data (`fingerprint`) goes on from the last snapshot.
+    With `snapshots`, weights, optimizer and averages are saved, and a later run with the same settings and data goes
+    on from the last of them.
     """
 
     network: Network
@@ -54,8 +47,7 @@ class Trainer:
     rows: Rows
     config: ModelConfig
     seed: int
-    folder: Path | None = None
-    fingerprint: str = ""
+    snapshots: Snapshots | None = None
     report: Report | None = None
 
     def fit(self) -> dict[str, float]:
@@ -68,7 +60,7 @@ class Trainer:
         self.optimizer = _optimizer(self.network, self.config)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
         self.target = EMATarget(self.network.interface) if self.config.regularizer == "ema" else None
-        start = self._resume()
+        start = self.snapshots.resume(self._restore) if self.snapshots else 0
         self.network.train()
         last_save, metrics = time.monotonic(), {}
         model, optimizer = accelerator.prepare(_Losses(self), self.optimizer)
@@ -91,7 +83,7 @@ class Trainer:
             if step % 25 == 24 or step + 1 == self.config.steps:
                 metrics = {name: loss.item() for name, loss in losses.items()}
                 self._tell(step + 1, metrics)
-            if self.folder and accelerator.is_main_process and time.monotonic() - last_save > SAVE_EVERY:
+            if self.snapshots and accelerator.is_main_process and time.monotonic() - last_save > SAVE_EVERY:
                 self._save(step + 1)
                 last_save = time.monotonic()
         self.network.load_state_dict(self.average)
@@ -123,35 +115,12 @@ class Trainer:
             self.report(Progress("learning", step, self.config.steps, f"loss {sum(metrics.values()):.3f}", metrics))
 
     def _save(self, step: int) -> None:
-        assert self.folder is not None
+        assert self.snapshots is not None
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.items()}
         if self.target is not None:
             tensors |= {f"target.{k}": v for k, v in self.target.module.state_dict().items()}
-        for name, parameter in self.network.named_parameters():
-            for key, value in self.optimizer.state[parameter].items():
-                tensors[f"optimizer.{name}.{key}"] = value if value.dim() else value.reshape(1)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_tensors(self.folder / f"step-{step}.safetensors", tensors)
-        write_json(self.folder / "progress.json", {"step": step, "fingerprint": self.fingerprint})
-        for old in self.folder.glob("step-*.safetensors"):
-            if old.name != f"step-{step}.safetensors":
-                old.unlink()
-
-    def _resume(self) -> int:
-        if self.folder is None or not (self.folder / "progress.json").exists():
-            return 0
-        saved = read_json(self.folder / "progress.json")
-        if not isinstance(saved, dict) or saved.get("fingerprint") != self.fingerprint:
-            log.warning("the snapshot in %s belongs to other data or settings; starting anew", self.folder)
-            return 0
-        try:
-            self._restore(read_tensors(self.folder / f"step-{saved['step']}.safetensors"))
-        except (CheckpointError, KeyError, RuntimeError, ValueError) as error:
-            raise CheckpointError(
-                f"{self.folder}: the snapshot is damaged ({error}); remove it to start anew"
-            ) from error
-        return int(saved["step"])
+        self.snapshots.save(step, tensors | optimizer_tensors(self.network, self.optimizer))
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
         self.network.load_state_dict({k: tensors[f"network.{k}"] for k in self.network.state_dict()})
@@ -160,15 +129,7 @@ class Trainer:
             self.target.module.load_state_dict(
                 {k.removeprefix("target."): v for k, v in tensors.items() if k.startswith("target.")}
             )
-        for name, parameter in self.network.named_parameters():
-            prefix = f"optimizer.{name}."
-            state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-            shapes = {"step": torch.Size([])}
-            if state:
-                self.optimizer.state[parameter] = {
-                    k: v.reshape(shapes.get(k, parameter.shape)).to("cpu" if k == "step" else parameter.device)
-                    for k, v in state.items()
-                }
+        restore_optimizer(self.network, self.optimizer, tensors)
 
 
 class _Losses(nn.Module):

@@ -10,13 +10,16 @@ if TYPE_CHECKING:
     from wmagent.planning.best_first import BestFirst
     from wmagent.planning.cem import Cem
     from wmagent.planning.check import check_planner
-    from wmagent.planning.gaussian_cem import ContinuousDynamics, GaussianCem, Shot
+    from wmagent.planning.gaussian_cem import GaussianCem
     from wmagent.planning.greedy import Greedy
+    from wmagent.planning.icem import ICem
     from wmagent.planning.mcts import Mcts
+    from wmagent.planning.mppi import Mppi
     from wmagent.planning.objective import objective_for
     from wmagent.planning.open_plans import evaluate
     from wmagent.planning.random_shooting import RandomShooting
     from wmagent.planning.registry import planner, planners
+    from wmagent.planning.shooting import ContinuousDynamics, Shooting, Shot
     from wmagent.planning.simulator import Simulator
     from wmagent.planning.tabular import TableOutcome, TabularDynamics
 
@@ -27,8 +30,11 @@ __all__ = [
     "ContinuousDynamics",
     "GaussianCem",
     "Greedy",
+    "ICem",
     "Mcts",
+    "Mppi",
     "RandomShooting",
+    "Shooting",
     "Shot",
     "Simulator",
     "TableOutcome",
@@ -44,12 +50,15 @@ _HOMES = {
     "Beam": "beam",
     "BestFirst": "best_first",
     "Cem": "cem",
-    "ContinuousDynamics": "gaussian_cem",
+    "ContinuousDynamics": "shooting",
     "GaussianCem": "gaussian_cem",
     "Greedy": "greedy",
+    "ICem": "icem",
     "Mcts": "mcts",
+    "Mppi": "mppi",
     "RandomShooting": "random_shooting",
-    "Shot": "gaussian_cem",
+    "Shooting": "shooting",
+    "Shot": "shooting",
     "Simulator": "simulator",
     "TableOutcome": "tabular",
     "TabularDynamics": "tabular",

@@ -20,7 +20,9 @@ PLANNERS = {
     "cem": "wmagent.planning.cem:Cem",
     "gaussian-cem": "wmagent.planning.gaussian_cem:GaussianCem",
     "greedy": "wmagent.planning.greedy:Greedy",
+    "icem": "wmagent.planning.icem:ICem",
     "mcts": "wmagent.planning.mcts:Mcts",
+    "mppi": "wmagent.planning.mppi:Mppi",
     "random-shooting": "wmagent.planning.random_shooting:RandomShooting",
     "simulator": "wmagent.planning.simulator:Simulator",
 }

@@ -20,7 +20,12 @@ LIGHT_PAGES = '[data-jp-theme-light="true"], .vscode-light'
 def shown(answer: object) -> str | None:
     """Return an answer as HTML, None where there is no picture of it; every text of the answer is escaped."""
     body = _body(answer)
-    return None if body is None else str(tag("div", tag("style", Html(LOOK)), body, class_=WITHIN[1:]))
+    return None if body is None else looked_at(body)
+
+
+def looked_at(body: Html) -> str:
+    """Return a piece of HTML with its own look around it."""
+    return str(tag("div", tag("style", Html(LOOK)), body, class_=WITHIN[1:]))
 
 
 def _body(answer: object) -> Html | None:

@@ -48,6 +48,11 @@ def render_report(
             other_sections.card(card),
         ]
     )
+    return document(heading, body)
+
+
+def document(heading: str, body: Html) -> str:
+    """Return a whole page of one body with the look of all pages."""
     head = join(
         [
             Html('<meta charset="utf-8">'),

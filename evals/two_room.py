@@ -1,0 +1,151 @@
+"""Two-Room from pixels: learn, probe, be surprised, plan to recorded goals, beside floors, ceilings and ablations.
+Knows the whole protocol; the parts are in the files beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wmagent.causal.shares import wilson
+from wmagent.evals.measure import versions
+from wmagent.evals.two_room_play import Exact, Played, by, play, play_blindly, play_exact, still
+from wmagent.evals.two_room_surprise import surprises
+from wmagent.evals.two_room_tasks import Task, tasks
+from wmagent.evals.two_room_words import words
+from wmagent.latent.threads import single_thread
+from wmagent.model.training import Report
+from wmagent.pixels.planning import Pilot
+from wmagent.pixels.world_model import PixelModel
+from wmagent.planning import GaussianCem, ICem, Mppi
+from wmagent.worlds.two_room import Chance, Expert, TwoRoom, collect
+
+HELD_OUT = 1_500  # episodes that pairs are drawn from
+Z95 = 1.959964
+FLAT = GaussianCem(iterations=10)  # LeWorldModel's: the straight distance of the last imagined latent
+NOTES = (
+    "pairs: two frames of one held-out recorded walk, so many steps apart; solved: within 16 pixels at any step.",
+    "strict: the first offset by the rule that no point of a move may touch the wall; only unsolved pairs across it.",
+    "exact: the same search over the world's own rules, aimed straight at the goal; expert: knows goal and rules.",
+    "shuffled: every candidate is judged by what was imagined for another; still: what begins solved.",
+    "intervals: 95 % (Wilson) over the pairs of one seed.",
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much is learned from and asked. `ablations` also runs what the default pilot is compared with, and goals in
+    words."""
+
+    preset: str = "tiny"
+    pairs: int = 200
+    episodes: int = 3_000
+    ablations: bool = True
+
+
+PILOTS: dict[str, Pilot] = {
+    "ours": Pilot(),
+    "flat LeWM": Pilot(FLAT, cost="straight"),
+    "straight, summed": Pilot(replace(FLAT, sum_cost=True), cost="straight"),
+    "straight, two levels": Pilot(FLAT, cost="straight", levels=2, execute=2),
+    "reach, summed": Pilot(replace(FLAT, sum_cost=True)),
+    "reach, two levels": Pilot(FLAT, levels=2, execute=2),
+    "reach, replanned after 2 blocks": Pilot(execute=2),
+    "reach, iCEM": Pilot(ICem(iterations=5, samples=150, elites=15)),
+    "reach, MPPI": Pilot(Mppi(iterations=10)),
+}
+
+
+def run(
+    settings: Settings, seed: int, models: Path | None = None, report: Report | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:  # fmt: skip
+    """Return everything that is measured with one seed: world, data, model and pairs all follow from it."""
+    world = TwoRoom()
+    with single_thread():
+        model = _learned(settings, world, seed, models, report)
+        held = collect(world, HELD_OUT, 500_000 + seed, size=model.config.size)
+        asked = tasks(held, settings.pairs, seed)
+        results = {task.name: _results(model, task, seed, settings.ablations, note) for task in asked}
+        odd = surprises(model, held, seed)
+        said = words(model, held, settings.pairs, seed, note=note) if settings.ablations else None
+    ours = [row["ours"] for row in results.values()]
+    return {
+        "eval": "two-room",
+        "seed": seed,
+        "settings": vars(settings) | {"held_out_episodes": HELD_OUT},
+        "success": results,
+        "probe_r2": model.card["held_out"].get("probe_r2"),
+        "surprise": odd,
+        "words": said,
+        "training": {
+            "cpu_seconds": model.card["learn_cpu_seconds"],
+            "parameters": model.card["network"]["parameters"],
+            **{name: model.card["network"][name] for name in ("effective_rank", "std_mean", "std_min")},
+        },
+        "plan_cpu_seconds": round(float(np.mean([row["cpu_seconds_per_plan"] for row in ours])), 4),
+        "notes": list(NOTES),
+        "versions": versions(),
+    }
+
+
+def pooled(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the shares solved over the pairs of several seeds together, by task and name."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for task, rows in runs[0]["success"].items():
+        found[task] = {}
+        for name in rows:
+            cells = [run["success"][task][name] for run in runs]
+            n = sum(cell["n"] for cell in cells)
+            share = sum(cell["n"] * cell["solved"] for cell in cells) / n
+            found[task][name] = _interval(share, n) | {"per_seed": [cell["solved"] for cell in cells]}
+    return found
+
+
+def _learned(settings: Settings, world: TwoRoom, seed: int, models: Path | None, report: Report | None) -> PixelModel:
+    """Return the model, from `models` where it was kept."""
+    place = models / f"two-room-{settings.preset}-{settings.episodes}-{seed}.wm" if models else None
+    if place is not None and (place / "config.json").is_file():
+        return PixelModel.load(place)
+    model = PixelModel.learn(
+        collect(world, settings.episodes, seed), settings.preset, seed, report=report,
+        resume=place.with_suffix(".training") if place else None,
+    )  # fmt: skip
+    if place is not None:
+        model.save(place)
+    return model
+
+
+def _results(
+    model: PixelModel, task: Task, seed: int, ablations: bool, note: Callable[[str], None]
+) -> dict[str, dict[str, Any]]:
+    """Return the share solved of one task by name: ours, what it is compared with, floors and ceilings."""
+    found: dict[str, dict[str, Any]] = {}
+    pilots = PILOTS if ablations else {name: PILOTS[name] for name in ("ours", "flat LeWM")}
+    for name, pilot in pilots.items():
+        played = play(model, pilot, task, seed)
+        found[name] = shown(played.solved) | _cost(played)
+        note(f"{task.name} {name}: {found[name]['solved']:.3f}")
+    found["ours, shuffled predictions"] = shown(play(model, PILOTS["ours"], task, seed, shuffled=True).solved)
+    for name, act in (("random", by(Chance(), task)), ("still", still), ("expert", by(Expert(0.0, 0.0), task))):
+        found[name] = shown(play_blindly(task, seed, act))
+    exact = Exact(task.world, model.scale, model.config.block)
+    found["exact"] = shown(play_exact(exact, FLAT, task, seed))
+    note(f"{task.name} exact: {found['exact']['solved']:.3f}, random {found['random']['solved']:.3f}")
+    return found
+
+
+def shown(solved: np.ndarray) -> dict[str, Any]:
+    """Return the share of pairs (n,) that is solved, with its interval."""
+    return _interval(float(solved.mean()) if len(solved) else 0.0, len(solved))
+
+
+def _interval(share: float, n: int) -> dict[str, Any]:
+    return {"solved": round(share, 4), "n": n, "interval": [round(edge, 4) for edge in wilson(share, max(n, 1), Z95)]}
+
+
+def _cost(played: Played) -> dict[str, Any]:
+    return {"plans": played.plans, "cpu_seconds_per_plan": round(played.seconds_per_plan, 4)}

@@ -1,0 +1,50 @@
+"""`wmagent eval two-room`: a world learned from its pixels, planned in, and compared. Knows no model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from wmagent.cli.evals import Models, Results, answer
+from wmagent.cli.output import AsJson, command, messages, note
+from wmagent.cli.progress import learning_bar
+from wmagent.errors import MOST_SEED
+
+
+@command
+def two_room(
+    preset: Annotated[str, typer.Option(help="Size and patience: tiny, small or paper.")] = "tiny",
+    pairs: Annotated[int, typer.Option(min=2, help="Starts and goals asked of each kind.")] = 200,
+    episodes: Annotated[int, typer.Option(min=20, help="Recorded walks to learn from.")] = 3_000,
+    ablations: Annotated[
+        bool, typer.Option("--ablations/--no-ablations", help="Without them only ours and flat planning are run.")
+    ] = True,
+    seeds: Annotated[
+        list[int] | None, typer.Option("--seed", min=0, max=MOST_SEED, help="Repeat for several; without it 0.")
+    ] = None,
+    models: Models = None,
+    out: Results = None,
+    as_json: AsJson = False,
+) -> None:
+    """Learn Two-Room from its pixels, plan to recorded goals, and compare with floors, ceilings and ablations.
+
+    With one seed the answer is one object; with several it holds them under per_seed, and a summary over all pairs.
+
+    Examples:
+
+        wmagent eval two-room --preset tiny --pairs 200 --seed 0 --json
+
+        wmagent eval two-room --seed 0 --seed 1 --seed 2 --models kept -o results
+    """
+    from wmagent.evals.two_room import Settings, pooled, run
+    from wmagent.pixels.config import preset as sizes
+
+    sizes(preset)
+    chosen = tuple(dict.fromkeys(seeds or (0,)))
+    with learning_bar(messages()) as progress:
+        runs = [run(Settings(preset, pairs, episodes, ablations), seed, models, progress, note) for seed in chosen]
+    summary = pooled(runs)
+    result = runs[0] if len(runs) == 1 else {"eval": "two-room", "per_seed": runs, "summary": summary}
+    view = {task: {name: row["solved"] for name, row in rows.items()} for task, rows in summary.items()}
+    answer("-".join(["two-room", preset, "seed", *map(str, chosen)]), result, out, as_json, view)

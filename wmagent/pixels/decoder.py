@@ -1,0 +1,63 @@
+"""From latents back to frames, bolted on: trained after the model and apart from it, so that people can look.
+Knows latents and pixels; nothing that plans looks at what it draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wmagent.model.training import Progress, Report
+from wmagent.pixels.config import PixelConfig
+from wmagent.pixels.recording import Recording
+
+SIDE, CHANNELS = 8, 64  # of the first map
+BATCH, RATE = 64, 2e-3
+
+
+class Decoder(nn.Module):
+    """Latents (b, d) to frames (b, 3, s, s) from 0 to 1: one linear layer, then convolutions and doublings."""
+
+    def __init__(self, config: PixelConfig) -> None:
+        super().__init__()
+        self.size = config.size
+        self.first = nn.Linear(config.width, CHANNELS * SIDE * SIDE)
+        layers: list[nn.Module] = []
+        side, channels = SIDE, CHANNELS
+        while side < config.size:
+            layers += [nn.Upsample(scale_factor=2), nn.Conv2d(channels, max(8, channels // 2), 3, padding=1), nn.GELU()]
+            side, channels = 2 * side, max(8, channels // 2)
+        self.body = nn.Sequential(*layers, nn.Conv2d(channels, 3, 3, padding=1))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Draw."""
+        drawn = self.body(self.first(z).view(-1, CHANNELS, SIDE, SIDE)).sigmoid()
+        return drawn if drawn.shape[-1] == self.size else F.interpolate(drawn, self.size, mode="bilinear")
+
+    @torch.inference_mode()
+    def frames(self, z: Tensor) -> np.ndarray:
+        """Return frames (b, s, s, 3) uint8 of latents (b, d)."""
+        return (255 * self(z)).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+
+
+def learn_decoder(
+    config: PixelConfig, latents: Tensor, recording: Recording, seed: int, report: Report | None = None
+) -> Decoder:
+    """Return a decoder of latents (rows, d), which stay as they are, to the recording's frames."""
+    torch.manual_seed(seed)
+    decoder, generator = Decoder(config), np.random.default_rng(seed)
+    optimizer = torch.optim.AdamW(decoder.parameters(), lr=RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=config.decoder_steps, pct_start=0.05)
+    steps = config.decoder_steps
+    for step in range(steps):
+        rows = generator.integers(0, len(latents), BATCH)
+        wanted = torch.from_numpy(recording.frames(rows, config.size)).permute(0, 3, 1, 2).float() / 255
+        loss = F.mse_loss(decoder(latents[rows]), wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if report and (step % 25 == 24 or step + 1 == steps):
+            report(Progress("drawing", step + 1, steps, f"loss {loss.item():.4f}"))
+    return decoder.eval().requires_grad_(False)

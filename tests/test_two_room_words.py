@@ -139,11 +139,14 @@ def test_what_is_told_of_walks_holds_and_what_is_told_wrongly_does_not() -> None
         assert checked(claims, path) == (claims, ())
         for claim in claims:
             kinds.add(claim.kind)
-            wrong = {
-                "moves": replace(claim, way=" ".join(opposite[word] for word in claim.way.split())),
-                "passes": replace(claim, kind="breaks"),
-                "rests": replace(claim, kind="moves", way="up"),
-            }.get(claim.kind, replace(claim, area=_elsewhere(claim.area)))
+            if claim.kind in ("starts", "ends"):
+                wrong = replace(claim, area=_elsewhere(claim.area))
+            else:
+                wrong = {
+                    "moves": replace(claim, way=" ".join(opposite[word] for word in claim.way.split())),
+                    "passes": replace(claim, kind="breaks"),
+                    "rests": replace(claim, kind="moves", way="up"),
+                }[claim.kind]
             assert checked([wrong], path) == ((), (wrong,)), (wrong, path)
     assert kinds >= {"starts", "moves", "passes", "ends"}
 

@@ -62,12 +62,12 @@ def told(world: TwoRoom, path: ArrayLike) -> tuple[Claim, ...]:
         raise InputError("a path of no positions cannot be told")
     last = len(here) - 1
     first, final = place(world, here[0]), place(world, here[-1])
-    claims = [Claim(f"from {first.name}", "starts", world, 0, last, area=first)]
+    claims = [Claim(f"from {first.name}", "starts", world, 0, 0, area=first)]
     if np.linalg.norm(here - here[0], axis=1).max() < STILL and not len(_crossings(world, here)):
         claims.append(Claim("hardly moving", "rests", world, 0, last))
     else:
         claims += _course(world, here)
-    return (*claims, Claim(f"ending in {final.name}", "ends", world, 0, last, area=final))
+    return (*claims, Claim(f"ending in {final.name}", "ends", world, last, last, area=final))
 
 
 def checked(claims: Iterable[Claim], path: ArrayLike) -> tuple[tuple[Claim, ...], tuple[Claim, ...]]:

@@ -224,5 +224,5 @@ def _between(asking: Tensor, off_topic: Tensor) -> float:
     edges = torch.cat([asking, off_topic]).sort().values
     middles = (edges[1:] + edges[:-1]) / 2
     right = (asking[None] >= middles[:, None]).float().mean(1) + (off_topic[None] < middles[:, None]).float().mean(1)
-    best = middles[right >= right.max() - 1e-6]
-    return float(best[len(best) // 2])
+    best = middles[right >= right.max() - 1e-6].clamp(1e-6, 1 - 1e-6).logit()
+    return float(((best[0] + best[-1]) / 2).sigmoid())

@@ -38,7 +38,7 @@ class MiniLMTokens:
     def __init__(self) -> None:
         self._parts: tuple[Any, Any] | None = None
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def read(self, sentences: Sequence[str]) -> tuple[Tensor, Tensor]:
         """See `Tokens`."""
         tokenizer, model = self._parts = self._parts or _loaded()
@@ -50,7 +50,7 @@ class MiniLMTokens:
             )  # fmt: skip
             states.append(model(**read).last_hidden_state)
             masks.append(read["attention_mask"].bool())
-        return torch.cat(states).clone(), torch.cat(masks)
+        return torch.cat(states), torch.cat(masks)
 
 
 class HashedTokens:

@@ -8,12 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmagent.model.training import Progress, Report
+from wmagent.model.training import Report
 from wmagent.pixels.config import PixelConfig
+from wmagent.pixels.fitting import fitted
 from wmagent.pixels.recording import Recording
 
 SIDE, CHANNELS = 8, 64  # of the first map
-BATCH, RATE = 64, 2e-3
+BATCH, RATE, DECAY = 64, 2e-3, 1e-2
 
 
 class Decoder(nn.Module):
@@ -47,17 +48,10 @@ def learn_decoder(
     """Return a decoder of latents (rows, d), which stay as they are, to the recording's frames."""
     torch.manual_seed(seed)
     decoder, generator = Decoder(config), np.random.default_rng(seed)
-    optimizer = torch.optim.AdamW(decoder.parameters(), lr=RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=config.decoder_steps, pct_start=0.05)
-    steps = config.decoder_steps
-    for step in range(steps):
+
+    def loss() -> Tensor:
         rows = generator.integers(0, len(latents), BATCH)
         wanted = torch.from_numpy(recording.frames(rows, config.size)).permute(0, 3, 1, 2).float() / 255
-        loss = F.mse_loss(decoder(latents[rows]), wanted)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if report and (step % 25 == 24 or step + 1 == steps):
-            report(Progress("drawing", step + 1, steps, f"loss {loss.item():.4f}"))
-    return decoder.eval().requires_grad_(False)
+        return F.mse_loss(decoder(latents[rows]), wanted)
+
+    return fitted(decoder, loss, config.decoder_steps, RATE, DECAY, "drawing", report)

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmagent.model.training import Progress, Report
+from wmagent.model.training import Report
+from wmagent.pixels.fitting import fitted
 
 HIDDEN, BATCH, RATE, DECAY = 256, 512, 1e-3, 1e-3
 
@@ -40,18 +41,12 @@ def learn_reach(
     """
     torch.manual_seed(seed)
     reach, generator = Reach(latents.shape[1]), np.random.default_rng(seed)
-    optimizer = torch.optim.AdamW(reach.parameters(), lr=RATE, weight_decay=DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.05)
     lengths = np.diff(first)
-    for step in range(steps):
+
+    def loss() -> Tensor:
         episode = generator.integers(0, len(lengths), BATCH)
         pair = np.sort(generator.integers(0, lengths[episode][:, None], (BATCH, 2)), 1)
         z, goal = (latents[first[episode] + pair[:, side]] for side in (0, 1))
-        loss = F.mse_loss(reach(z, goal), torch.from_numpy((pair[:, 1] - pair[:, 0]) / block).float())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if report and (step % 50 == 49 or step + 1 == steps):
-            report(Progress("distances", step + 1, steps, f"loss {loss.item():.2f}"))
-    return reach.eval().requires_grad_(False)
+        return F.mse_loss(reach(z, goal), torch.from_numpy((pair[:, 1] - pair[:, 0]) / block).float())
+
+    return fitted(reach, loss, steps, RATE, DECAY, "distances", report)

@@ -42,18 +42,14 @@ def play(model: PixelModel, pilot: Pilot, task: Task, seed: int, shuffled: bool 
         solved[pair] = task.world.succeeded(here, goal)[0]
         while left and not solved[pair]:
             began = time.process_time()
-            remembered = model.config.history
-            past = np.stack(actions[-(remembered - 1) :]) if remembered > 1 and actions else None
-            start = model.observe(np.stack(frames[-remembered:]), past)
+            start = model.observe_last(frames, actions)
             course = pilot.plan(dynamics, start, goals[pair], seed=seed * 1_000_003 + pair * 997 + plans, mean=mean)
             spent, plans = spent + time.process_time() - began, plans + 1
             for block in model.scale.actions(course.blocks[: pilot.execute]).numpy():
-                for action in block[:left]:
-                    here = task.world.step(here, action[None])
-                    left -= 1
-                    if task.world.succeeded(here, goal)[0]:
-                        solved[pair], left = True, 0
-                        break
+                here, done, solved[pair] = _walked(task.world, here, goal, block[:left])
+                left -= done
+                if solved[pair]:
+                    break
                 frames.append(task.world.render(here, size)[0])
                 actions.append(block)
             mean = pilot.rest(course)
@@ -115,12 +111,19 @@ def play_exact(exact: Exact, shooting: Shooting, task: Task, seed: int) -> np.nd
                 lambda latent, wanted=wanted: (latent.z[:, 0] - wanted).square().mean(-1),
                 seed=seed + left,
             )
-            for action in exact.scale.actions(shot.actions).flatten(0, 1).numpy()[:left]:
-                here, left = task.world.step(here, action[None]), left - 1
-                if task.world.succeeded(here, goal)[0]:
-                    solved[pair], left = True, 0
-                    break
+            actions = exact.scale.actions(shot.actions).flatten(0, 1).numpy()
+            here, done, solved[pair] = _walked(task.world, here, goal, actions[:left])
+            left -= done
     return solved
+
+
+def _walked(world: TwoRoom, here: np.ndarray, goal: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, int, bool]:
+    """Return where actions (t, 2) lead one dot (1, 2), how many were done, and whether they ended at its goal."""
+    for done, action in enumerate(actions, 1):
+        here = world.step(here, action[None])
+        if world.succeeded(here, goal)[0]:
+            return here, done, True
+    return here, len(actions), False
 
 
 def play_blindly(task: Task, seed: int, act: Callable[[np.ndarray, np.random.Generator], np.ndarray]) -> np.ndarray:

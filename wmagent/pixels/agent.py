@@ -158,7 +158,8 @@ class PixelAgent:
         seen = np.asarray(frames)
         seen = seen[None] if seen.ndim == 3 else seen
         meant = self.understand(goal, seen[-1])
-        return self._planned(meant, seen, actions, seed, None)[0]
+        done = None if actions is None else list(np.asarray(actions))
+        return self._planned(meant, list(seen), done, seed, None)[0]
 
     def act(self, environment: Environment, goal: Goal | PixelGoal, budget: int = 100, seed: int = 0) -> Journey:
         """Act until the goal is within `arrived` blocks or another block would exceed `budget` steps."""
@@ -168,8 +169,7 @@ class PixelAgent:
         meant, plans, odd, mean = self.understand(goal, frames[0]), [], [], None
         to_go = [self._distance(frames[0], meant)]
         while to_go[-1] > self.arrived and len(done) < budget // self.model.config.block:
-            past = np.stack(done) if done else None
-            plan, course = self._planned(meant, np.stack(frames), past, seed * 9_973 + len(done), mean)
+            plan, course = self._planned(meant, frames, done, seed * 9_973 + len(done), mean)
             plans.append(plan)
             mean = self.pilot.rest(course)
             for number, block in enumerate(plan.actions[: self.pilot.execute], 1):
@@ -189,12 +189,12 @@ class PixelAgent:
         return self._journey(meant, frames, imagined, done, plans, to_go, odd)
 
     def _planned(
-        self, goal: PixelGoal, frames: np.ndarray, actions: ArrayLike | None, seed: int, mean: Tensor | None
-    ) -> tuple[PixelPlan, Course]:
-        model, remembered = self.model, self.model.config.history
-        past = None if actions is None or remembered == 1 else np.asarray(actions)[-(remembered - 1) :]
+        self, goal: PixelGoal, frames: Sequence[np.ndarray], actions: Sequence[np.ndarray] | None, seed: int,
+        mean: Tensor | None,
+    ) -> tuple[PixelPlan, Course]:  # fmt: skip
+        model = self.model
         with single_thread():
-            start = model.observe(frames[-remembered:], past)
+            start = model.observe_last(frames, actions)
             course = self.pilot.plan(model, start, goal.latent, seed=seed, mean=mean)
         positions = self._positions(course.path)
         claims, dropped = self._told(positions)

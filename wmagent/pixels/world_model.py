@@ -3,6 +3,7 @@ Knows its network and readouts; must not know worlds, planners or words."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,13 @@ class PixelModel:
             raise InputError("actions are finite numbers")
         blocks = torch.cat([self.scale.blocks(done.float()), torch.zeros(1, self.action_width)])
         return self.latent(torch.cat([z, blocks], -1)[None, -self.config.history :])
+
+    def observe_last(self, frames: Sequence[np.ndarray], actions: Sequence[np.ndarray] | None = None) -> Latent:
+        """Return as much of a history as the predictor looks at, as `observe` does; the rest is neither encoded nor
+        checked. Without a history nothing is asked about the actions."""
+        past = self.config.history - 1
+        done = None if actions is None or not past or not len(actions) else np.asarray(actions[-past:])
+        return self.observe(np.asarray(frames[-past - 1 :]), done)
 
     def latent(self, slots: Tensor) -> Latent:
         """Return the latent of slots (b, n, d + a)."""

@@ -16,8 +16,8 @@ from wmagent.errors import InputError
 from wmagent.evals.guard_floors import Frequent
 from wmagent.evals.guard_truth import BREAKS, Call, Kind, Truth, drawn, forbidden_by
 from wmagent.evals.measure import versions
+from wmagent.evals.metrics import share_interval
 
-Z95 = 1.959963984540054
 Say = Callable[[str], None]
 ARMS = ("guard", "shuffled predictions", "recorded frequency", "no guard")
 KINDS: tuple[Kind, ...] = ("breaking", "fine", "refused")
@@ -168,14 +168,12 @@ def tool_name(action: Action) -> str:
 
 
 def _pooled(per_seed: Sequence[dict[str, Any]], world: str, arm: str) -> dict[str, Any]:
-    from wmagent.causal.shares import wilson
-
     found = [one["arms"][arm] for one in per_seed if one["world"] == world]
     pooled: dict[str, Any] = {}
     for kind in KINDS:
         n, blocked, asked = (sum(one[kind][part] for one in found) for part in ("n", "blocked", "asked"))
         pooled[f"{kind} blocked"] = round(blocked / n, 4)
-        pooled[f"{kind} 95 %"] = [round(end, 4) for end in wilson(blocked / n, n, Z95)]
+        pooled[f"{kind} 95 %"] = share_interval(blocked / n, n)
         pooled[f"{kind} asked"] = round(asked / n, 4)
         pooled[f"{kind} n"] = n
     blocked = sum(one["breaking"]["blocked"] for one in found)

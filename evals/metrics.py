@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wmagent.causal.shares import Z95, wilson
 from wmagent.domain.types import Facts, Transition, Value, canonical
 
 BINS = 15
@@ -149,6 +150,11 @@ def auroc(negatives: Sequence[float], positives: Sequence[float]) -> float:
     low, high = np.sort(np.asarray(negatives)), np.asarray(positives)
     below = np.searchsorted(low, high, "left") + np.searchsorted(low, high, "right")
     return float(below.mean() / (2 * len(low))) if len(low) and len(high) else float("nan")
+
+
+def share_interval(share: float, n: int) -> Interval:
+    """Return the 95 % Wilson interval of a share of n, rounded for results; of nothing, that of one."""
+    return [round(edge, 4) for edge in wilson(share, max(n, 1), Z95)]
 
 
 def brier(probabilities: Sequence[float], truths: Sequence[float]) -> float:

@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from wmagent.causal.shares import Z95
 from wmagent.errors import InputError
 from wmagent.evals.measure import versions
-from wmagent.evals.two_room import HELD_OUT, PILOTS, Z95, shown
+from wmagent.evals.two_room import HELD_OUT, PILOTS, shown
 from wmagent.evals.two_room_play import by, play, play_blindly, still
 from wmagent.evals.two_room_tasks import drawn, task
 from wmagent.integrations.stable_worldmodel import package, policy

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from wmagent.causal.shares import wilson
 from wmagent.evals.measure import versions
+from wmagent.evals.metrics import share_interval
 from wmagent.evals.two_room_play import Exact, Played, by, play, play_blindly, play_exact, still
 from wmagent.evals.two_room_surprise import surprises
 from wmagent.evals.two_room_tasks import Task, tasks
 from wmagent.evals.two_room_words import words
 from wmagent.latent.threads import single_thread
+from wmagent.model.snapshots import remove
 from wmagent.model.training import Report
 from wmagent.pixels.planning import Pilot
 from wmagent.pixels.world_model import PixelModel
@@ -24,7 +25,6 @@ from wmagent.planning import GaussianCem, ICem, Mppi
 from wmagent.worlds.two_room import Chance, Expert, TwoRoom, collect
 
 HELD_OUT = 1_500  # episodes that pairs are drawn from
-Z95 = 1.959964
 FLAT = GaussianCem(iterations=10)  # LeWorldModel's: the straight distance of the last imagined latent
 NOTES = (
     "pairs: two frames of one held-out recorded walk, so many steps apart; solved: within 16 pixels at any step.",
@@ -110,12 +110,12 @@ def _learned(settings: Settings, world: TwoRoom, seed: int, models: Path | None,
     place = models / f"two-room-{settings.preset}-{settings.episodes}-{seed}.wm" if models else None
     if place is not None and (place / "config.json").is_file():
         return PixelModel.load(place)
-    model = PixelModel.learn(
-        collect(world, settings.episodes, seed), settings.preset, seed, report=report,
-        resume=place.with_suffix(".training") if place else None,
-    )  # fmt: skip
-    if place is not None:
+    snapshots = place.with_suffix(".training") if place else None
+    walks = collect(world, settings.episodes, seed)
+    model = PixelModel.learn(walks, settings.preset, seed, resume=snapshots, report=report)
+    if place is not None and snapshots is not None:
         model.save(place)
+        remove(snapshots)
     return model
 
 
@@ -144,7 +144,7 @@ def shown(solved: np.ndarray) -> dict[str, Any]:
 
 
 def _interval(share: float, n: int) -> dict[str, Any]:
-    return {"solved": round(share, 4), "n": n, "interval": [round(edge, 4) for edge in wilson(share, max(n, 1), Z95)]}
+    return {"solved": round(share, 4), "n": n, "interval": share_interval(share, n)}
 
 
 def _cost(played: Played) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from wmagent.adapters.goal_text import GoalText
-from wmagent.causal.shares import wilson
 from wmagent.errors import InputError
+from wmagent.evals.metrics import share_interval
 from wmagent.language.pixel_goals import asked, learn_words
 from wmagent.pixels.agent import Journey, PixelAgent
 from wmagent.pixels.goals import Goal
@@ -34,7 +34,6 @@ from wmagent.worlds.two_room import (
 OFFSET, BUDGET = 50, 100  # steps between a pair's start and goal, and steps that are allowed
 QUESTIONS = 600  # fresh sentences that understanding is measured on
 DRAWN = 20  # times as many pairs are drawn as are kept
-Z95 = 1.959964
 NOTES = (
     "pairs: start and goal are 50 steps of one held-out walk apart; an area that holds the goal and is at least 16 "
     "pixels from the start is drawn for each; pairs without one are left out. 100 steps are allowed.",
@@ -157,4 +156,4 @@ def _understood(model: PixelModel, world: TwoRoom, reader: GoalText, wording: Wo
 
 def _share(hits: list[bool]) -> dict[str, Any]:
     share = float(np.mean(hits))
-    return {"share": round(share, 4), "n": len(hits), "interval": [round(e, 4) for e in wilson(share, len(hits), Z95)]}
+    return {"share": round(share, 4), "n": len(hits), "interval": share_interval(share, len(hits))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 Z90 = 1.6448536269514722  # two-sided 90 % normal quantile
+Z95 = 1.959963984540054
 
 
 def wilson(share: float, n: float, z: float = Z90) -> tuple[float, float]:

@@ -85,7 +85,9 @@ def learn(
         raise
     model.save(out)
     if snapshots:
-        _remove(snapshots)
+        from wmagent.model.snapshots import remove
+
+        remove(snapshots)
     _show(model, f"learned from {model.n_transitions:,} transitions; saved {out}", out, as_json)
 
 
@@ -107,11 +109,3 @@ def _show(model: WorldModel, done: str, out: Path, as_json: bool) -> None:
     from rich.markdown import Markdown
 
     show(Markdown(model.card_markdown()))
-
-
-def _remove(snapshots: Path) -> None:
-    """Remove what learning left for a restart; the folder stays if anything else lies in it."""
-    for path in [*snapshots.glob("step-*.safetensors"), snapshots / "progress.json"]:
-        path.unlink(missing_ok=True)
-    if snapshots.is_dir() and not any(snapshots.iterdir()):
-        snapshots.rmdir()

@@ -56,6 +56,14 @@ class Snapshots:
         return self.folder / f"step-{step}.safetensors"
 
 
+def remove(folder: Path) -> None:
+    """Remove what training left for a restart; the folder stays if anything else lies in it."""
+    for path in [*folder.glob("step-*.safetensors"), folder / "progress.json"]:
+        path.unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
 def optimizer_tensors(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Return an optimizer's state by parameter name."""
     return {

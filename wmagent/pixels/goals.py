@@ -148,12 +148,8 @@ def _read(model: PixelModel, latent: Tensor) -> tuple[float, ...] | None:
 
 
 def _image(path: Path) -> np.ndarray:
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError:
-        raise InputError(
-            "image files need Pillow: pip install pillow, or give the frame as an array (s, s, 3) of uint8"
-        ) from None
+    from PIL import Image, UnidentifiedImageError
+
     try:
         with Image.open(path) as picture:
             return np.asarray(picture.convert("RGB"))

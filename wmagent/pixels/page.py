@@ -4,8 +4,7 @@ Knows the answers of `agent` and the look of `wmagent.report`; must not know mod
 from __future__ import annotations
 
 import base64
-import struct
-import zlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,15 +48,11 @@ def journey_page(journey: Journey, path: Path) -> None:
 
 def png(frame: np.ndarray) -> str:
     """Return a frame (h, w, 3) uint8 as the address of a PNG that lies in the page itself."""
-    high, wide = frame.shape[:2]
-    rows = np.concatenate([np.zeros((high, 1), np.uint8), frame.reshape(high, -1)], axis=1)  # 0: no filter
+    from PIL import Image
 
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", wide, high, 8, 2, 0, 0, 0)
-    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows.tobytes(), 9)), chunk(b"IEND", b"")]
-    return "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"".join(parts)).decode("ascii")
+    written = io.BytesIO()
+    Image.fromarray(frame).save(written, "png")
+    return "data:image/png;base64," + base64.b64encode(written.getvalue()).decode("ascii")
 
 
 def _plan(plan: PixelPlan) -> list[Html]:

@@ -67,8 +67,12 @@ FORBIDDEN = {
               "wmagent.evals", "wmagent.cli"},
     "integrations": {"torch", "transformers", "wmagent.model", "wmagent.planning", "wmagent.events", "wmagent.worlds",
                      "wmagent.adapters", "wmagent.language", "wmagent.evals", "wmagent.cli", "wmagent.serve"},
+    "pixels": {"sentence_transformers", "langgraph", "wmagent.agent", "wmagent.events", "wmagent.worlds",
+               "wmagent.adapters", "wmagent.language", "wmagent.evals", "wmagent.cli", "wmagent.serve",
+               "wmagent.service", "wmagent.integrations"},
     "evals": {"wmagent.cli"},
     "report": {"torch", "transformers", "langgraph", "wmagent.latent", "wmagent.model", "wmagent.planning",
+               "wmagent.pixels",
                "wmagent.agent", "wmagent.worlds", "wmagent.adapters", "wmagent.evals", "wmagent.cli"},
 }  # fmt: skip
 

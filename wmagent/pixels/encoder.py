@@ -16,7 +16,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: PixelConfig) -> None:
         super().__init__()
-        self.body = _vit(config) if config.encoder == "vit" else _convolutions(config)
+        self.body = _Vit(config) if config.encoder == "vit" else _convolutions(config)
         self.projector = projector(config.width, config)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -46,10 +46,6 @@ class _Vit(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         return self.vit(pixels).last_hidden_state[:, 0]
-
-
-def _vit(config: PixelConfig) -> nn.Module:
-    return _Vit(config)
 
 
 def _convolutions(config: PixelConfig) -> nn.Module:

@@ -94,6 +94,7 @@ class Shooting(ABC):
         if centre.shape != (self.horizon, model.action_width):
             raise InputError(f"mean must be {(self.horizon, model.action_width)}, not {tuple(centre.shape)}")
         around, kept = Normal(centre, torch.full_like(centre, self.spread)), centre[None]
+        bounds = model.action_bounds
         best, least, costs, imagined = centre, float("inf"), [], 0
         with torch.no_grad():
             for iteration in range(self.iterations):
@@ -101,7 +102,7 @@ class Shooting(ABC):
                 if iteration and self._spent(budget, imagined + count * self.horizon, began):
                     break
                 drawn = torch.cat([kept, self.draw(around, count - len(kept), generator)])
-                if (bounds := model.action_bounds) is not None:
+                if bounds is not None:
                     drawn = torch.maximum(torch.minimum(drawn, bounds[1]), bounds[0])
                 prices = self.price(model, start, drawn, cost)
                 imagined += count * self.horizon

@@ -162,7 +162,8 @@ class Toolbox:
         try:
             answered = tool.run(asked, key)
         except InputError as error:
-            self._keep(key, InputError(str(error)))
+            if type(error) is InputError:  # a damaged file may be whole the next time
+                self._keep(key, error)
             raise
         self._keep(key, answered)
         return answered

@@ -7,9 +7,10 @@ import math
 from typing import Generic, TypeVar
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from wmagent.model.processes import summed
 
 Part = TypeVar("Part", bound=nn.Module)
 
@@ -19,7 +20,7 @@ def sigreg(z: Tensor, directions: int = 1024, knots: int = 17, generator: torch.
 
     Epps-Pulley statistic along random unit directions, as in LeWorldModel (arXiv 2603.19312): the projections are
     not standardised, because a standardised statistic cannot see scale. With torch.distributed the means are
-    taken over all processes; directions come from `generator`, which must then be seeded alike everywhere.
+    taken over the rows of all processes; directions come from `generator`, which must then be seeded alike everywhere.
     """
     z = z if z.dim() == 3 else z.unsqueeze(0)
     u = torch.randn(z.shape[-1], directions, generator=generator, device=z.device, dtype=z.dtype)
@@ -30,18 +31,10 @@ def sigreg(z: Tensor, directions: int = 1024, knots: int = 17, generator: torch.
     weight[0] = weight[-1] = step
     gaussian = torch.exp(-t.square() / 2)
     angle = h.unsqueeze(-1) * t
-    count, cosine, sine = _over_processes(z.shape[1], angle.cos().mean(1), angle.sin().mean(1))
+    count = summed(torch.tensor(float(z.shape[1]), device=z.device))
+    cosine, sine = summed(angle.cos().sum(1)) / count, summed(angle.sin().sum(1)) / count
     error = (cosine - gaussian).square() + sine.square()
     return count * (error * weight * gaussian).sum(-1).mean()
-
-
-def _over_processes(count: int, cosine: Tensor, sine: Tensor) -> tuple[int, Tensor, Tensor]:
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
-        return count, cosine, sine
-    from torch.distributed.nn.functional import all_reduce
-
-    world = dist.get_world_size()
-    return count * world, all_reduce(cosine) / world, all_reduce(sine) / world
 
 
 def vicreg(z: Tensor, target_std: float = 1.0) -> Tensor:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +14,13 @@ from torch import Tensor, nn
 from wmagent.model.config import ModelConfig
 from wmagent.model.network import Network, Words
 from wmagent.model.outcomes import Codebook
+from wmagent.model.processes import accelerating, averaged, processes
 from wmagent.model.regularizers import EMATarget, collapse_meters, sigreg, vicreg
 from wmagent.model.snapshots import SAVE_EVERY, Snapshots, optimizer_tensors, restore_optimizer
 from wmagent.model.tables import FactTable, Rows, bootstrap
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,17 @@ class Trainer:
 
     def fit(self) -> dict[str, float]:
         """Train, leave the averaged weights in the network, and return the last metrics."""
-        from accelerate import Accelerator
+        with accelerating(self.config.mixed_precision) as accelerator:
+            metrics = self._trained(accelerator)
+        self.network.load_state_dict(self.average)
+        self.network.eval()
+        self._move(torch.device("cpu"))
+        with torch.no_grad():
+            words = self.network.words(self.table, self.codebook)
+        return metrics | collapse_meters(words.values[words.mask])
 
-        accelerator = Accelerator(mixed_precision=self.config.mixed_precision)
+    def _trained(self, accelerator: Accelerator) -> dict[str, float]:
+        """Train, and return the last losses."""
         self._move(accelerator.device)
         weights = bootstrap(self.config.ensemble, len(self.rows), self.seed).to(self.dynamic.device)
         self.optimizer = _optimizer(self.network, self.config)
@@ -81,17 +94,12 @@ class Trainer:
             if self.target is not None:
                 self.target.follow(self.network.interface)
             if step % 25 == 24 or step + 1 == self.config.steps:
-                metrics = {name: loss.item() for name, loss in losses.items()}
+                metrics = averaged(losses)
                 self._tell(step + 1, metrics)
             if self.snapshots and accelerator.is_main_process and time.monotonic() - last_save > SAVE_EVERY:
                 self._save(step + 1)
                 last_save = time.monotonic()
-        self.network.load_state_dict(self.average)
-        self.network.eval()
-        self._move(torch.device("cpu"))
-        with torch.no_grad():
-            words = self.network.words(self.table, self.codebook)
-        return metrics | collapse_meters(words.values[words.mask])
+        return metrics
 
     def _move(self, device: torch.device) -> None:
         self.network.to(device)
@@ -154,7 +162,10 @@ class _Losses(nn.Module):
         if config.regularizer in ("sigreg", "vicreg"):
             z = words.states(rows.before).flatten(0, 1)
             generator = torch.Generator(z.device).manual_seed(trainer.seed * 7919 + step)
-            penalty = sigreg(z, 256, generator=generator) / len(z) if config.regularizer == "sigreg" else vicreg(z)
+            if config.regularizer == "sigreg":
+                penalty = sigreg(z, 256, generator=generator) / (len(z) * processes())
+            else:
+                penalty = vicreg(z)
             losses[config.regularizer] = config.regularizer_weight * penalty
         return losses
 

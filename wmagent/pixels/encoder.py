@@ -6,6 +6,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from wmagent.model.processes import BatchNorm
 from wmagent.pixels.config import PixelConfig
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels, as LeWorldModel normalises
@@ -62,4 +63,4 @@ def _convolutions(config: PixelConfig) -> nn.Module:
 def projector(width: int, config: PixelConfig) -> nn.Sequential:
     """Return Linear, BatchNorm, GELU, Linear. A LayerNorm at its end would forbid the Gaussian that SIGReg asks for."""
     hidden = config.projector
-    return nn.Sequential(nn.Linear(width, hidden), nn.BatchNorm1d(hidden), nn.GELU(), nn.Linear(hidden, config.width))
+    return nn.Sequential(nn.Linear(width, hidden), BatchNorm(hidden), nn.GELU(), nn.Linear(hidden, config.width))

@@ -6,14 +6,20 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
+from wmagent.errors import InputError
+from wmagent.model.processes import accelerating, averaged
 from wmagent.model.regularizers import collapse_meters
 from wmagent.model.snapshots import SAVE_EVERY, Snapshots, optimizer_tensors, restore_optimizer
 from wmagent.model.training import Progress, Report
 from wmagent.pixels.network import PixelNetwork
 from wmagent.pixels.recording import Windows
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 
 @dataclass
@@ -27,19 +33,32 @@ class PixelTrainer:
     report: Report | None = None
 
     def fit(self) -> dict[str, float]:
-        """Train, and return the last losses with the collapse meters of the last batch's latents."""
-        from accelerate import Accelerator
+        """Train, and return the last losses with the collapse meters of a batch's latents.
 
+        InputError where several processes train and cannot share a batch evenly: all would differ from one process.
+        """
         config = self.network.config
-        accelerator = Accelerator(mixed_precision=config.mixed_precision)
+        with accelerating(config.mixed_precision) as accelerator:
+            metrics = self._trained(accelerator)
+        self.network.eval().requires_grad_(False).cpu()
+        with torch.no_grad():
+            frames, _ = self.windows.draw(config.batch, self.seed)
+            z = self.network.encoder(frames.flatten(0, 1))
+        return metrics | collapse_meters(z)
+
+    def _trained(self, accelerator: Accelerator) -> dict[str, float]:
+        """Train, and return the last losses."""
+        config = self.network.config
+        rank, world = accelerator.process_index, accelerator.num_processes
+        if config.batch % world:
+            raise InputError(f"{world} processes cannot share batches of {config.batch} evenly; choose a multiple")
         self.network.to(accelerator.device).train()
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         start = self.snapshots.resume(self._restore) if self.snapshots else 0
         model, optimizer = accelerator.prepare(self.network, self.optimizer)
-        rank, world = accelerator.process_index, accelerator.num_processes
-        last_save, metrics, z = time.monotonic(), {}, torch.zeros(2, 1)
+        last_save, metrics = time.monotonic(), {}
         for step in range(start, config.steps):
             for group in self.optimizer.param_groups:
                 group["lr"] = config.learning_rate * _schedule(step, config.steps, config.warmup)
@@ -54,16 +73,12 @@ class PixelTrainer:
             accelerator.clip_grad_norm_(self.network.parameters(), 1.0)
             optimizer.step()
             if step % 25 == 24 or step + 1 == config.steps:
-                metrics = {name: loss.item() for name, loss in losses.items()}
+                metrics = averaged(losses)
                 self._tell(step + 1, metrics)
             if self.snapshots and accelerator.is_main_process and time.monotonic() - last_save > SAVE_EVERY:
                 self._save(step + 1)
                 last_save = time.monotonic()
-        self.network.eval().requires_grad_(False).cpu()
-        with torch.no_grad():
-            frames, _ = self.windows.draw(config.batch, self.seed)
-            z = self.network.encoder(frames.flatten(0, 1))
-        return metrics | collapse_meters(z)
+        return metrics
 
     def _tell(self, step: int, metrics: dict[str, float]) -> None:
         if self.report:

@@ -228,10 +228,12 @@ def two_room_markdown(result: Mapping[str, Any]) -> str:
         )
     sizes = [f"{task} (n = {pooled[task]['ours']['n']})" for task in tasks]
     success = table(("% solved (95 % interval)", *sizes), rows)
-    about = ("seed", "probe R², x and y", "teleport", "colour", "through the wall", "training CPU-s", "plan CPU-s")
+    about = ("seed", "probe R², x and y", "teleport", "colour", "through the wall", "away from the door")
+    about += ("training CPU-s", "plan CPU-s")
     odd = []
     for run in runs:
-        surprised = [run["surprise"][f"{kind}_auroc"] for kind in ("teleport", "colour", "through_wall")]
+        kinds = ("teleport", "colour", "through_wall", "through_wall_away_from_door")
+        surprised = [run["surprise"].get(f"{kind}_auroc") for kind in kinds]
         spent = run["training"]["cpu_seconds"], run["plan_cpu_seconds"]
         odd.append([run["seed"], run["probe_r2"], *surprised, *spent])
     notes = "\n".join(f"- {note}" for note in runs[0]["notes"])

@@ -12,10 +12,12 @@ import numpy as np
 
 from wmagent.evals.measure import versions
 from wmagent.evals.metrics import share_interval
+from wmagent.evals.two_room_page import said_plan, walks_of, write_page
 from wmagent.evals.two_room_play import Exact, Played, by, play, play_blindly, play_exact, still
 from wmagent.evals.two_room_surprise import surprises
 from wmagent.evals.two_room_tasks import Task, tasks
 from wmagent.evals.two_room_words import words
+from wmagent.language.pixel_goals import learn_words
 from wmagent.latent.threads import single_thread
 from wmagent.model.snapshots import remove
 from wmagent.model.training import Report
@@ -61,19 +63,25 @@ PILOTS: dict[str, Pilot] = {
 
 def run(
     settings: Settings, seed: int, models: Path | None = None, report: Report | None = None,
-    note: Callable[[str], None] = lambda _: None,
+    note: Callable[[str], None] = lambda _: None, page: Path | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return everything that is measured with one seed: world, data, model and pairs all follow from it."""
+    """Return everything that is measured with one seed: world, data, model and pairs all follow from it.
+
+    With `page` it is also written there as HTML, with some of the pairs walked once more to look at.
+    """
     world = TwoRoom()
     with single_thread():
         model = _learned(settings, world, seed, models, report)
         held = collect(world, HELD_OUT, 500_000 + seed, size=model.config.size)
         asked = tasks(held, settings.pairs, seed)
-        results = {task.name: _results(model, task, seed, settings.ablations, note) for task in asked}
+        played, results = [], {}
+        for task in asked:
+            played.append(play(model, PILOTS["ours"], task, seed))
+            results[task.name] = _results(model, task, played[-1], seed, settings.ablations, note)
         odd = surprises(model, held, seed)
-        said = words(model, held, settings.pairs, seed, note=note) if settings.ablations else None
-    ours = [row["ours"] for row in results.values()]
-    return {
+        reader = learn_words(model, world, seed) if settings.ablations else None
+        said = words(model, held, settings.pairs, seed, reader, note=note) if reader else None
+    result = {
         "eval": "two-room",
         "seed": seed,
         "settings": vars(settings) | {"held_out_episodes": HELD_OUT},
@@ -86,10 +94,14 @@ def run(
             "parameters": model.card["network"]["parameters"],
             **{name: model.card["network"][name] for name in ("effective_rank", "std_mean", "std_min")},
         },
-        "plan_cpu_seconds": round(float(np.mean([row["cpu_seconds_per_plan"] for row in ours])), 4),
+        "plan_cpu_seconds": round(float(np.mean([row["ours"]["cpu_seconds_per_plan"] for row in results.values()])), 4),
         "notes": list(NOTES),
         "versions": versions(),
     }
+    if page is not None:
+        walks = [walk for task, ours in zip(asked, played, strict=True) for walk in walks_of(model, task, ours, seed)]
+        write_page(page, result, walks, None if reader is None else said_plan(model, world, reader, asked[0], seed))
+    return result
 
 
 def pooled(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
@@ -120,13 +132,13 @@ def _learned(settings: Settings, world: TwoRoom, seed: int, models: Path | None,
 
 
 def _results(
-    model: PixelModel, task: Task, seed: int, ablations: bool, note: Callable[[str], None]
+    model: PixelModel, task: Task, ours: Played, seed: int, ablations: bool, note: Callable[[str], None]
 ) -> dict[str, dict[str, Any]]:
     """Return the share solved of one task by name: ours, what it is compared with, floors and ceilings."""
     found: dict[str, dict[str, Any]] = {}
     pilots = PILOTS if ablations else {name: PILOTS[name] for name in ("ours", "flat LeWM")}
     for name, pilot in pilots.items():
-        played = play(model, pilot, task, seed)
+        played = ours if name == "ours" else play(model, pilot, task, seed)
         found[name] = shown(played.solved) | _cost(played)
         note(f"{task.name} {name}: {found[name]['solved']:.3f}")
     found["ours, shuffled predictions"] = shown(play(model, PILOTS["ours"], task, seed, shuffled=True).solved)

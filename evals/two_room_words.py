@@ -12,7 +12,7 @@ import numpy as np
 from wmagent.adapters.goal_text import GoalText
 from wmagent.errors import InputError
 from wmagent.evals.metrics import share_interval
-from wmagent.language.pixel_goals import asked, learn_words
+from wmagent.language.pixel_goals import asked
 from wmagent.pixels.agent import Journey, PixelAgent
 from wmagent.pixels.goals import Goal
 from wmagent.pixels.planning import Pilot
@@ -57,12 +57,11 @@ class Asked:
 
 
 def words(
-    model: PixelModel, held: Episodes, pairs: int, seed: int, pilot: Pilot | None = None,
-    note: Callable[[str], None] = lambda _: None, reader: GoalText | None = None,
+    model: PixelModel, held: Episodes, pairs: int, seed: int, reader: GoalText, pilot: Pilot | None = None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return how goals in words do on held-out walks, and how well sentences are understood and refused."""
     world = held.world
-    reader = learn_words(model, world, seed) if reader is None else reader
     agent = PixelAgent(model, pilot or Pilot(), Words(world), reader)
     found, claims = {}, [0, 0]
     task = tasked(held, pairs, seed)

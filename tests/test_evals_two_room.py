@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from wmagent.evals.report import two_room_markdown
@@ -21,11 +23,12 @@ def test_pairs_are_recorded_walks_and_strict_ones_cross_the_wall() -> None:
     assert not strict.world.succeeded(strict.starts, strict.goals).any()
 
 
-def test_a_small_run_measures_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_run_measures_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PRESETS, "tiny", PRESETS["tiny"] | {"steps": 40, "reach_steps": 50, "decoder_steps": 5,
                                                             "batch": 32})  # fmt: skip
     monkeypatch.setattr("wmagent.evals.two_room.HELD_OUT", 120)
-    result = run(Settings(pairs=4, episodes=60, ablations=False), 0)
+    page = tmp_path / "page.html"
+    result = run(Settings(pairs=4, episodes=60, ablations=False), 0, page=page)
     assert list(result["success"]) == ["+25", "+50", "+100", "strict +25"]
     for rows in result["success"].values():
         assert rows["expert"]["solved"] == 1.0
@@ -33,6 +36,8 @@ def test_a_small_run_measures_everything(monkeypatch: pytest.MonkeyPatch) -> Non
         assert rows["ours"]["n"] == 4
     assert result["surprise"]["teleport_auroc"] > 0.5
     assert len(result["probe_r2"]) == 2
+    assert result["surprise"]["through_wall_away_from_door_trials"] <= result["surprise"]["through_wall_trials"]
+    assert all(f"Walks, {task}" in page.read_text("utf-8") for task in result["success"])
     both = pooled([result, result])
     assert both["+25"]["ours"]["n"] == 8
     assert "strict +25" in two_room_markdown(result)

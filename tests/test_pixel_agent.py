@@ -238,7 +238,7 @@ def test_goals_in_words_are_measured_beside_frames() -> None:
     assert not set(task.fresh) & set(task.learned)
     quick = Fitting(steps=120, batch=96, keys=200, rate=3e-3, dropout=0.0)
     reader = GoalText.learn(lessons(MODEL, WORLD, 0, count=400), 0, source="learned", fitting=quick)
-    found = words(MODEL, held, 6, 0, PILOT, reader=reader)
+    found = words(MODEL, held, 6, 0, reader, PILOT)
     assert set(found["success"]) == {"frames", "positions", "words", "words as learned", "shuffled words"}
     assert found["success"]["frames"]["near"]["n"] == 6
     assert found["success"]["frames"]["near"]["share"] > 0.5

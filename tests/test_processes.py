@@ -109,14 +109,14 @@ def test_sigreg_of_two_uneven_parts_is_that_of_the_whole(ranks: list[dict[str, A
 
 
 def test_batches_that_cannot_be_shared_evenly_are_refused(ranks: list[dict[str, Any]]) -> None:
-    assert [rank["uneven"] for rank in ranks] == ["2 processes cannot share batches of 15 evenly; choose a multiple"] * 2
+    assert all("2 processes cannot share batches of 15" in rank["uneven"] for rank in ranks)
 
 
 def test_alone_batch_norm_is_torchs_own() -> None:
     mine, theirs, x = BatchNorm(8), torch.nn.BatchNorm1d(8), torch.randn(16, 8)
     assert torch.equal(mine(x), theirs(x))
     assert list(mine.state_dict()) == list(theirs.state_dict())
-    assert torch.equal(mine.running_var, theirs.running_var)
+    assert all(torch.equal(a, b) for a, b in zip(mine.buffers(), theirs.buffers(), strict=True))
 
 
 @pytest.mark.parametrize("order", [("bf16", "no"), ("no", "bf16")])

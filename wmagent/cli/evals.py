@@ -291,6 +291,11 @@ def _usable(world: str, planner: str, preset: str, *folders: Path | None) -> Non
     worlds.load(world)
     _known(planner)
     sizes(preset)
+    usable_folders(*folders)
+
+
+def usable_folders(*folders: Path | None) -> None:
+    """Refuse files where folders are wanted."""
     for folder in folders:
         if folder is not None and folder.exists() and not folder.is_dir():
             raise InputError(f"{folder} is a file; results and models are kept in a folder, choose another name")

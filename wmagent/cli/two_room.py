@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wmagent.cli.evals import Models, Results, answer
+from wmagent.cli.evals import Models, answer, usable_folders
 from wmagent.cli.output import AsJson, command, messages, note
 from wmagent.cli.progress import learning_bar
 from wmagent.errors import MOST_SEED
@@ -24,7 +25,10 @@ def two_room(
         list[int] | None, typer.Option("--seed", min=0, max=MOST_SEED, help="Repeat for several; without it 0.")
     ] = None,
     models: Models = None,
-    out: Results = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FOLDER", help="Also write JSON, Markdown, a plot, and a page per seed."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Learn Two-Room from its pixels, plan to recorded goals, and compare with floors, ceilings and ablations.
@@ -41,9 +45,14 @@ def two_room(
     from wmagent.pixels.config import preset as sizes
 
     sizes(preset)
-    chosen = tuple(dict.fromkeys(seeds or (0,)))
+    usable_folders(models, out)
+    chosen, runs = tuple(dict.fromkeys(seeds or (0,))), []
     with learning_bar(messages()) as progress:
-        runs = [run(Settings(preset, pairs, episodes, ablations), seed, models, progress, note) for seed in chosen]
+        for seed in chosen:
+            page = out / f"two-room-{preset}-seed-{seed}.html" if out else None
+            runs.append(run(Settings(preset, pairs, episodes, ablations), seed, models, progress, note, page))
+            if page:
+                note(f"wrote {page}")
     summary = pooled(runs)
     result = runs[0] if len(runs) == 1 else {"eval": "two-room", "per_seed": runs, "summary": summary}
     view = {task: {name: row["solved"] for name, row in rows.items()} for task, rows in summary.items()}

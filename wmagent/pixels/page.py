@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SHOWN = 112  # pixels a side that small frames are shown at
 LARGE = 336
 WIDE, HIGH, PAD = 420, 160, 34  # of the curve
+BELOW = "One frame a block, the start first; below each real frame the one that was imagined for it."
+WAY = "The {} positions, read off the latents by a line, on the first frame; the ring is the goal."
+TO_GO = "The learned distance to the goal, in blocks of actions; 0 is there."
 
 
 def shown_plan(plan: PixelPlan) -> str:
@@ -46,13 +49,38 @@ def journey_page(journey: Journey, path: Path) -> None:
     write_report(path, document(heading, join([tag("h1", heading), *_journey(journey)])))
 
 
-def png(frame: np.ndarray) -> str:
-    """Return a frame (h, w, 3) uint8 as the address of a PNG that lies in the page itself."""
+def png(frame: np.ndarray, most: int = LARGE) -> str:
+    """Return a frame (s, s, 3) uint8, made smaller to `most` pixels a side, as the address of a PNG that lies in the
+    page itself."""
     from PIL import Image
 
-    written = io.BytesIO()
-    Image.fromarray(frame).save(written, "png")
+    written, image = io.BytesIO(), Image.fromarray(frame)
+    if len(frame) > most:
+        image = image.resize((most, most), Image.Resampling.BOX)
+    image.save(written, "png")
     return "data:image/png;base64," + base64.b64encode(written.getvalue()).decode("ascii")
+
+
+def walked(journey: Journey) -> Html:
+    """Return a journey as a part of a page: what was told, the frames, and the way beside the blocks to go."""
+    return join(
+        [
+            tag("p", journey.explanation),
+            _frames(_seen(journey)),
+            _beside((_seen_way(journey), WAY.format("seen")), (_to_go(journey.to_go), TO_GO)),
+        ]
+    )
+
+
+def planned(plan: PixelPlan) -> Html:
+    """Return a plan as a part of a page: what was told, the imagined frames, and the way beside the blocks to go."""
+    return join(
+        [
+            tag("p", plan.explanation),
+            _frames(_imagined(plan)),
+            _beside((_imagined_way(plan), WAY.format("imagined")), (_to_go(plan.to_go), TO_GO)),
+        ]
+    )
 
 
 def _plan(plan: PixelPlan) -> list[Html]:
@@ -61,13 +89,12 @@ def _plan(plan: PixelPlan) -> list[Html]:
         _figure(f"{plan.to_go[-1]:.1f}", f"blocks to go after {len(plan.actions)}"),
         _figure(f"{plan.imagined:,}", f"imagined blocks in {plan.milliseconds:.0f} ms"),
     ]
-    rows = [("imagined", plan.frames)] if plan.frames is not None else []
     return [
         tag("div", *figures, class_="figures"),
         _words(plan.explanation, plan.claims, plan.dropped, "imagined"),
-        _frames([*rows, *_goal(plan.goal.frame)], "Drawn by the decoder, one frame a block, the start first."),
-        _way(plan.start, plan.positions, plan.goal.position, plan.extent, "imagined"),
-        _to_go(plan.to_go),
+        section("Frames", _frames(_imagined(plan)), note="Drawn by the decoder, one frame a block, the start first."),
+        section("The way", _imagined_way(plan), note=WAY.format("imagined")),
+        section("Blocks to go", _to_go(plan.to_go), note=TO_GO),
     ]
 
 
@@ -77,25 +104,35 @@ def _journey(journey: Journey) -> list[Html]:
         _figure(str(len(journey.actions)), f"blocks done, {len(journey.plans)} plans made"),
         _figure(str(len(journey.surprises)), "surprises"),
     ]
-    rows: list[tuple[str, np.ndarray]] = [("real", journey.frames)]
-    if journey.imagined is not None:
-        rows.append(("imagined", journey.imagined))
     odd = [(surprise.block, f"{surprise.p:.3f}") for surprise in journey.surprises]
     return [
         tag("div", *figures, class_="figures"),
         _words(journey.explanation, journey.claims, journey.dropped, "seen"),
-        _frames(
-            [*rows, *_goal(journey.goal.frame)],
-            "One frame a block, the start first; below each real frame the one that was imagined for it.",
-        ),
-        _way(journey.frames[0], journey.positions, journey.goal.position, journey.extent, "seen"),
-        _to_go(journey.to_go),
+        section("Frames", _frames(_seen(journey)), note=BELOW),
+        section("The way", _seen_way(journey), note=WAY.format("seen")),
+        section("Blocks to go", _to_go(journey.to_go), note=TO_GO),
         section("Surprises", table(("block", "p"), odd, numeric=(0, 1)) if odd else Html("")),
     ]
 
 
-def _goal(frame: np.ndarray | None) -> list[tuple[str, np.ndarray]]:
-    return [] if frame is None else [("goal", frame[None])]
+def _imagined(plan: PixelPlan) -> list[tuple[str, np.ndarray | None]]:
+    return [("imagined", plan.frames), ("goal", _alone(plan.goal.frame))]
+
+
+def _seen(journey: Journey) -> list[tuple[str, np.ndarray | None]]:
+    return [("real", journey.frames), ("imagined", journey.imagined), ("goal", _alone(journey.goal.frame))]
+
+
+def _imagined_way(plan: PixelPlan) -> Html:
+    return _way(plan.start, plan.positions, plan.goal.position, plan.extent, "imagined")
+
+
+def _seen_way(journey: Journey) -> Html:
+    return _way(journey.frames[0], journey.positions, journey.goal.position, journey.extent, "seen")
+
+
+def _alone(frame: np.ndarray | None) -> np.ndarray | None:
+    return None if frame is None else frame[None]
 
 
 def _words(explanation: str, claims: Sequence[Claim], dropped: int, path: str) -> Html:
@@ -105,19 +142,23 @@ def _words(explanation: str, claims: Sequence[Claim], dropped: int, path: str) -
     return section("In words", tag("p", explanation), tag("ol", *items) if items else Html(""), note=note)
 
 
-def _frames(rows: Sequence[tuple[str, np.ndarray]], note: str) -> Html:
+def _frames(rows: Sequence[tuple[str, np.ndarray | None]]) -> Html:
     strips = [
         tag("tr", tag("th", name), *(tag("td", _image(frame, f"{name}, block {number}", SHOWN))
                                      for number, frame in enumerate(frames)))
-        for name, frames in rows
+        for name, frames in rows if frames is not None
     ]  # fmt: skip
-    return section(
-        "Frames", tag("div", tag("table", *strips), class_="wide", tabindex=0) if strips else Html(""), note=note
-    )
+    return tag("div", tag("table", *strips, class_="strips"), class_="wide", tabindex=0) if strips else Html("")
+
+
+def _beside(*pictures: tuple[Html, str]) -> Html:
+    """Return pictures beside one another, each with a line on how to read it."""
+    parts = [tag("figure", picture, tag("figcaption", note, class_="note")) for picture, note in pictures if picture]
+    return tag("div", *parts, class_="beside")
 
 
 def _image(frame: np.ndarray, says: str, side: int) -> Html:
-    return tag("img", src=png(frame), alt=says, width=side, height=side)
+    return tag("img", src=png(frame, side), alt=says, width=side, height=side)
 
 
 def _way(
@@ -138,12 +179,10 @@ def _way(
     if goal is not None:
         x, y = at(goal).split()
         shapes.append(tag("circle", tag("title", "goal"), class_="truth", cx=x, cy=y, r=9, fill="none"))
-    picture = tag(
+    return tag(
         "svg", tag("title", f"the {kind} way"), tag("image", href=png(frame), width=LARGE, height=LARGE), *shapes,
-        width=LARGE, height=LARGE, viewBox=f"0 0 {LARGE} {LARGE}", role="img", xmlns="http://www.w3.org/2000/svg",
+        width=LARGE, height=LARGE, viewBox=f"0 0 {LARGE} {LARGE}", class_="picture on-frame", role="img", xmlns="http://www.w3.org/2000/svg",
     )  # fmt: skip
-    note = f"The {kind} positions, read off the latents by a line, on the first frame; the ring is the goal."
-    return section("The way", picture, note=note)
 
 
 def _to_go(values: np.ndarray) -> Html:
@@ -161,12 +200,11 @@ def _to_go(values: np.ndarray) -> Html:
             y=float(place.split()[1]) + (4 if number < 2 else 18), text_anchor=anchor)
         for number, (place, says, anchor) in enumerate(labels)
     ]  # fmt: skip
-    picture = tag(
+    return tag(
         "svg", tag("title", "blocks to go after every block"), tag("path", class_="axis", d=axis, fill="none"),
         tag("path", class_="curve", d="M" + " L".join(points)), *texts,
-        width=WIDE, height=HIGH, viewBox=f"0 0 {WIDE} {HIGH}", role="img", xmlns="http://www.w3.org/2000/svg",
+        width=WIDE, height=HIGH, viewBox=f"0 0 {WIDE} {HIGH}", class_="picture", role="img", xmlns="http://www.w3.org/2000/svg",
     )  # fmt: skip
-    return section("Blocks to go", picture, note="The learned distance to the goal, in blocks of actions; 0 is there.")
 
 
 def _figure(number: str, meaning: str, lead: bool = False) -> Html:

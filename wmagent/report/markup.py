@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+VOID = ("img",)  # elements without contents and end tag, as far as they are used
+
 
 class Html(str):
     """Text that is already HTML; only this module's functions and literals of this package make it."""
@@ -24,7 +26,7 @@ def tag(name: str, *contents: object, **attributes: object) -> Html:
         for key, item in attributes.items()
         if item is not None
     )
-    return Html(f"<{name}{written}>{join(contents)}</{name}>")
+    return Html(f"<{name}{written}>" + ("" if name in VOID else f"{join(contents)}</{name}>"))
 
 
 def join(contents: Iterable[object], between: str = "") -> Html:

@@ -29,6 +29,12 @@ td { min-width: 4rem; overflow-wrap: break-word; }
 .odd { color: var(--bad); font-weight: 600; }
 details { margin: .4rem 0; } summary { cursor: pointer; }
 svg { display: block; max-width: none; } svg text { fill: var(--ink); font-size: 12px; font-family: inherit; }
+svg.picture { max-width: 100%; height: auto; }
+svg.on-frame { --main: #0b6e8a; --bad: #b3372f; }
+.beside { display: flex; flex-wrap: wrap; gap: 1rem 2rem; align-items: flex-start; margin: .5rem 0; }
+.beside figure { flex: 0 1 26rem; margin: 0; }
+.strips { width: auto; } .strips td { min-width: 0; padding-right: .35rem; }
+.strips img { display: block; max-width: none; }
 .tree .edge { fill: none; stroke: var(--faint); stroke-width: 1.4; }
 .tree .edge.chosen { stroke: var(--main); stroke-width: 3.2; }
 .tree .label { fill: var(--soft); font-size: 11px; paint-order: stroke; stroke: var(--paper); stroke-width: 4px; }

@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 import torch
 
+from tests.test_model import tickets
 from wmagent.errors import InputError
+from wmagent.model.config import ModelConfig
 from wmagent.model.processes import BatchNorm, accelerating
 from wmagent.model.regularizers import sigreg
+from wmagent.model.training import Progress
+from wmagent.model.world_model import WorldModel
 from wmagent.pixels.config import PixelConfig, preset
 from wmagent.pixels.network import PixelNetwork
 from wmagent.pixels.recording import Scale, Windows
@@ -49,15 +53,23 @@ def regularized(rows: slice) -> dict[str, Any]:
     return {"value": value.item(), "gradient": z.grad}
 
 
+def facts() -> float:
+    """Return the SIGReg that a model of facts is told after one step."""
+    told: list[Progress] = []
+    config = ModelConfig(width=32, steps=1, batch=64, regularizer="sigreg")
+    WorldModel.learn(tickets(200), config=config, text="learned", progress=told.append)
+    return next(progress.metrics["sigreg"] for progress in told if "sigreg" in progress.metrics)
+
+
 WORKER = """
 import sys, warnings
 warnings.simplefilter("error", FutureWarning)
 import torch
-from tests.test_processes import KINDS, regularized, stepped
+from tests.test_processes import KINDS, facts, regularized, stepped
 from wmagent.errors import InputError
 found = {name: stepped(config) for name, config in KINDS.items()}
 rank = torch.distributed.get_rank()
-found["sigreg"] = regularized(slice(rank, None, 2))
+found["sigreg"], found["facts"] = regularized(slice(rank, None, 2)), facts()
 try:
     stepped(KINDS["residual"].model_copy(update={"batch": 15}))
 except InputError as error:
@@ -106,6 +118,10 @@ def test_sigreg_of_two_uneven_parts_is_that_of_the_whole(ranks: list[dict[str, A
     assert [rank["sigreg"]["value"] for rank in ranks] == pytest.approx([whole["value"]] * 2, rel=1e-5)
     average = (ranks[0]["sigreg"]["gradient"] + ranks[1]["sigreg"]["gradient"]) / 2  # as over data-parallel processes
     torch.testing.assert_close(average, whole["gradient"], rtol=1e-3, atol=1e-6)
+
+
+def test_sigreg_weighs_the_same_in_models_of_facts(ranks: list[dict[str, Any]]) -> None:
+    assert [rank["facts"] for rank in ranks] == pytest.approx([facts()] * 2, rel=1e-5)
 
 
 def test_batches_that_cannot_be_shared_evenly_are_refused(ranks: list[dict[str, Any]]) -> None:

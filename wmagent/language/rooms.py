@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from wmagent.adapters.goal_text import GoalText
 from wmagent.errors import CheckpointError, InputError
@@ -24,7 +23,11 @@ class RoomLanguage:
 
     words: Words
     reader: GoalText
-    name: ClassVar[str] = "two-room"
+
+    @property
+    def name(self) -> str:
+        """Its short name in the registry."""
+        return "two-room"
 
     @classmethod
     def learn(

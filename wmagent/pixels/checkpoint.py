@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
-from wmagent.errors import CheckpointError, other_kind
+from wmagent.errors import CheckpointError, InputError, other_kind
 from wmagent.model.files import read_json, read_tensors, sha256, write_folder, write_json, write_tensors
 from wmagent.pixels.config import PixelConfig
 from wmagent.pixels.decoder import Decoder
@@ -112,7 +112,11 @@ def _spoken(known: _Language, folder: Path, width: int) -> Language:
     """Load the language that was saved with a model whose latents have this width."""
     if _hashes(folder) != known.files:
         raise CheckpointError(f"{folder}: the files are not those that config.json names; some were changed or removed")
-    return resolve("pixel-language", known.name).load(folder, width)
+    try:
+        kind = resolve("pixel-language", known.name)
+    except InputError as error:
+        raise CheckpointError(f"{folder}: {error}") from error
+    return kind.load(folder, width)
 
 
 def _hashes(folder: Path) -> dict[str, str]:

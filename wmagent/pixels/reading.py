@@ -91,13 +91,13 @@ def _archive(source: Path, size: int, limit: int | None, note: Callable[[str], N
 
 def _arrays(source: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return the arrays of an archive by name, and the names of others; nothing is unpickled."""
-    try:
-        file = np.load(source, allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{source}: no readable .npz archive ({error}); np.savez_compressed writes one") from None
-    if not isinstance(file, np.lib.npyio.NpzFile):
-        raise InputError(f"{source}: a single array, no .npz archive; np.savez_compressed writes one")
-    with file:
+    with source.open("rb") as opened:
+        try:
+            file = np.load(opened, allow_pickle=False)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(f"{source}: no readable .npz archive ({error}); np.savez_compressed writes one") from None
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise InputError(f"{source}: a single array, no .npz archive; np.savez_compressed writes one")
         missing = [name for name in _ARRAYS[:3] if name not in file.files]
         if missing:
             raise InputError(

@@ -111,7 +111,7 @@ class PixelModel:
     @torch.inference_mode()
     def encode(self, frames: ArrayLike) -> Tensor:
         """Return latents (n, d) of frames (n, s, s, 3) uint8; InputError for another size, shape or type."""
-        given = torch.from_numpy(np.ascontiguousarray(check_frames(np.asarray(frames), self.config.size)))
+        given = torch.from_numpy(np.array(check_frames(np.asarray(frames), self.config.size), order="C"))  # writable
         parts = [self.network.encoder(part) for part in given.split(AT_ONCE)]
         return torch.cat(parts) if parts else torch.zeros(0, self.width)
 

@@ -21,7 +21,9 @@ from wmagent.pixels.reading import read_frames, read_image, resized
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PRESETS, "tiny", {"size": SIZE, "channels": (8, 16)})
+    monkeypatch.setitem(
+        PRESETS, "tiny", {"size": SIZE, "channels": (8, 16), "steps": 2, "reach_steps": 2, "decoder_steps": 1}
+    )
 
 
 def equal(one: Frames, other: Frames) -> bool:

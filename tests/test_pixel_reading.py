@@ -59,6 +59,9 @@ def test_frames_of_another_size_are_averaged_and_noted(tmp_path: Path) -> None:
         "not used: extra", *2 * ["frames of 96 × 96 pixels are resized to 32 × 32"]
     ]  # fmt: skip
     square = np.arange(16, dtype=np.uint8).reshape(4, 4, 1).repeat(3, 2)
+    large = WORLD.render([(40, 180)], 224)[0]
+    assert np.abs(resized(large, 64).astype(int) - WORLD.render([(40, 180)], 64)[0]).max() <= 1  # no whole ratio
+    assert resized(large[:2, :2], 4)[..., 0].tolist() == large[:2, :2, 0].repeat(2, 0).repeat(2, 1).tolist()
     assert resized(square, 2)[..., 0].tolist() == [[3, 5], [11, 13]]  # rounded averages of 2 × 2
 
 

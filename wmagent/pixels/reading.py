@@ -8,6 +8,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -62,12 +63,26 @@ def fitted(frame: np.ndarray, size: int, path: Path, note: Callable[[str], None]
 
 
 def resized(frame: np.ndarray, size: int) -> np.ndarray:
-    """Return a frame (s, s, 3) uint8 with `size` pixels a side, each the average over its area."""
-    from PIL import Image
+    """Return a frame (s, s, 3) uint8 with `size` pixels a side, each the exact average over its area, rounded.
 
-    if len(frame) == size:
+    Pillow's box filter counts a pixel in whole or not at all: from 224 to 64 pixels that changed values by up to 68,
+    and a model learned from frames drawn at 64 read the dot 48 pixels off instead of 4.
+    """
+    side = len(frame)
+    if side == size:
         return frame
-    return np.asarray(Image.fromarray(frame).resize((size, size), Image.Resampling.BOX))
+    weights = _areas(side, size)
+    down = weights @ frame.reshape(side, -1).astype(np.float32)
+    return (weights @ down.reshape(size, side, 3) + np.float32(0.5)).astype(np.uint8)
+
+
+@lru_cache(maxsize=16)
+def _areas(side: int, size: int) -> np.ndarray:
+    """Return (size, side): how much of each new pixel each old one makes up; rows sum to 1."""
+    edges = (np.arange(size + 1) * (side / size))[:, None]
+    old = np.arange(side)
+    share = np.clip(np.minimum(old + 1, edges[1:]) - np.maximum(old, edges[:-1]), 0, 1)
+    return (share * (size / side)).astype(np.float32)
 
 
 def _archive(source: Path, size: int, limit: int | None, note: Callable[[str], None]) -> Frames:

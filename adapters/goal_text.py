@@ -161,6 +161,7 @@ class GoalText(nn.Module):
         place = Path(folder)
         place.mkdir(parents=True, exist_ok=True)
         save_file({name: value.contiguous() for name, value in self.state_dict().items()}, place / WEIGHTS)
+        (place / WEIGHTS).chmod(0o644)  # as the files of the model it may be saved with
         said = {"format": 1, "kind": KIND, "width": self.width, "source": self.tokens.source}
         text = json.dumps(said | {"threshold": self.threshold}, indent=1)
         (place / CONFIG).write_text(text, encoding="utf-8")

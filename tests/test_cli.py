@@ -86,6 +86,7 @@ COMMANDS: list[tuple[str, ...]] = [
     ("demo",), ("learn",), ("goal",), ("plan",), ("play",), ("what-if",), ("anomalies",), ("describe",),
     ("routing",),
     ("world", "list"), ("world", "show"), ("world", "check"), ("world", "generate"), ("world", "random"),
+    ("world", "walks"), ("world", "frame"),
     ("eval", "transitions"), ("eval", "contract"), ("eval", "suite"),
 ]  # fmt: skip
 

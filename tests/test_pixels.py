@@ -276,7 +276,7 @@ def test_recordings_in_arrays_are_checked() -> None:
             Frames(pixels, actions, np.array(first))
     wrong = actions.copy()
     wrong[1] = np.nan
-    with pytest.raises(InputError, match="row 1: an action is no number"):
+    with pytest.raises(InputError, match="actions: row 1 holds no finite number"):
         Frames(pixels, wrong, np.array([0, 6]))
     with pytest.raises(InputError, match="uint8"):
         Frames(pixels.astype(float), actions, np.array([0, 6]))

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from wmagent.domain.types import Action, Condition, Facts, Goal, Observation, Transition, Value
     from wmagent.errors import CheckpointError, InputError, OutOfDomain, ProposalError, WmagentError
     from wmagent.model.world_model import WorldModel
+    from wmagent.pixels.agent import PixelAgent
+    from wmagent.pixels.recording import Frames
+    from wmagent.pixels.world_model import PixelModel
 
 __version__ = "0.1.0"
 
@@ -36,6 +39,9 @@ _HOMES = {
     "wmagent.agent.agent": ("Agent",),
     "wmagent.agent.episode": ("Episode",),
     "wmagent.model.world_model": ("WorldModel",),
+    "wmagent.pixels.world_model": ("PixelModel",),
+    "wmagent.pixels.agent": ("PixelAgent",),
+    "wmagent.pixels.recording": ("Frames",),
     "wmagent.domain.types": ("Action", "Condition", "Facts", "Goal", "Observation", "Transition", "Value"),
     "wmagent.domain.answers": (
         "Alternative",
@@ -59,6 +65,9 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "Agent",
     "WorldModel",
+    "PixelModel",
+    "PixelAgent",
+    "Frames",
     "Observation",
     "Action",
     "Transition",

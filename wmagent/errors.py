@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class WmagentError(Exception):
@@ -38,6 +39,25 @@ class CheckpointError(InputError):
     """A checkpoint is missing, foreign, damaged or tampered with."""
 
     exit_code = 5
+
+
+_KINDS = {  # what config.json says -> what such a model was learned from, and what takes it
+    "wmagent.world-model": ("transitions", "wmagent describe, plan, what-if and play; in Python WorldModel.load"),
+    "process-model": ("an event log", "wmagent forecast, anomalies, case and watch; in Python ProcessModel.load"),
+    "pixel-model": ("pixels", "wmagent describe and plan; in Python PixelModel.load"),
+}
+
+
+def other_kind(place: Path, kind: object, *wanted: str) -> CheckpointError:
+    """Return the error for a folder that holds no model of a `wanted` kind: which it holds, and what takes that."""
+    sources = " or ".join(_KINDS[name][0] for name in wanted)
+    if not isinstance(kind, str) or kind not in _KINDS:
+        return CheckpointError(f"{place} is not a wmagent world model of {sources} (config.json says kind {kind!r})")
+    source, takes = _KINDS[kind]
+    return CheckpointError(
+        f"{place} is a model learned from {source} (config.json says kind {kind!r}), and this takes one learned from "
+        f"{sources}. What takes it: {takes}"
+    )
 
 
 MOST_SEED = 2**32 - 1  # every generator that is in use takes seeds from 0 up to this

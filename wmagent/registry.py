@@ -23,6 +23,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "endpoint": "wmagent.adapters.endpoint:Endpoint",
     },
     "language-layers": {"local": "wmagent.adapters.local_lm:upper_layers"},
+    "pixel-language": {"two-room": "wmagent.language.rooms:RoomLanguage"},
     "source": {"transitions": "wmagent.worlds.recorded:read_transitions"},
 }
 

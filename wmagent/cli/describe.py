@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from wmagent.cli.output import AsJson, command, show, show_json
-from wmagent.cli.parts import ModelPath, open_model
+from wmagent.cli.parts import ModelPath, from_pixels, open_model
+from wmagent.cli.pixels import describe_pixels
 
 
 @command
@@ -15,7 +16,12 @@ def describe(path: ModelPath, as_json: AsJson = False) -> None:
         wmagent describe contracts.wm
 
         wmagent describe contracts.wm --json
+
+        wmagent describe rooms.wm     (learned from pixels: which goals it takes, too)
     """
+    if from_pixels(path):
+        describe_pixels(path, as_json)
+        return
     model = open_model(path)
     actions = [action.label() for action in model.actions]
     if as_json:

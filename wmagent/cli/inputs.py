@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from wmagent.domain.types import Facts
@@ -12,6 +13,13 @@ from wmagent.errors import InputError, shortened
 from wmagent.worlds.strict_json import parse_json
 
 _HOW = 'give a JSON object such as \'{"status": "draft"}\', a file that holds one, or - for stdin'
+
+
+def refuse(given: Mapping[str, bool], why: str) -> None:
+    """Raise InputError for the first option that was given and makes no sense here."""
+    for option, was in given.items():
+        if was:
+            raise InputError(f"{option} {why}; leave it out")
 
 
 def read_facts(given: str) -> Facts:

@@ -1,4 +1,4 @@
-"""`wmagent learn`: recorded transitions in, a learned model out. Knows the model only by its public name."""
+"""`wmagent learn`: recorded transitions, event logs or frames in, a learned model out. Knows only public names."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wmagent.cli.inputs import refuse
 from wmagent.cli.logs import Columns, Lifecycle, SkipBad, is_log, learn_log
 from wmagent.cli.output import AsJson, Seed, command, messages, note, show, show_json
-from wmagent.cli.parts import check_place
+from wmagent.cli.parts import check_place, snapshots_beside
+from wmagent.cli.pixels import is_frames, learn_frames
 from wmagent.cli.progress import learning_bar
 from wmagent.errors import InputError
 
@@ -20,12 +22,23 @@ if TYPE_CHECKING:
 @command
 def learn(
     source: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Transitions (.jsonl, .parquet) or an event log (.xes, .csv).")
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Transitions (.jsonl, .parquet), an event log (.xes, .csv), or frames (a folder, .npz).",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="Where the model is saved (a folder).")],
-    preset: Annotated[str, typer.Option(help="Size and patience: tiny, small or base.")] = "small",
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Size and patience: tiny, small (default) or base; of frames tiny (default), small or paper."
+        ),
+    ] = None,
     seed: Seed = 0,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Use the first N rows only.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Use the first N rows only; of frames N episodes.")
+    ] = None,
     text: Annotated[str, typer.Option(help="Word meanings from: auto, minilm, learned, or a model folder.")] = "auto",
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep snapshots beside MODEL and go on from them if they are there.")
@@ -43,10 +56,15 @@ def learn(
     lifecycle: Lifecycle = "complete",
     as_json: AsJson = False,
 ) -> None:
-    """Learn a world model from recorded transitions, or from an event log.
+    """Learn a world model from recorded transitions, from an event log, or from frames and actions.
 
     Rows are {"case", "state", "action": {"name", "arguments"}, "next_state", "error", "duration", "cost"};
     only state, action and next_state are required.
+
+    Frames are a folder that `wmagent world walks` wrote; a folder with one sub-folder per episode: images in the order
+    of their names, actions.csv (names, then one row per frame or one fewer) and, if you like, positions.csv; or a .npz
+    with pixels (rows, s, s, 3), actions (rows, a), first (the row each episode starts at, and the number of rows) and,
+    if you like, positions (rows, p).
 
     Examples:
 
@@ -59,10 +77,20 @@ def learn(
         wmagent learn few.jsonl --from contracts.wm -o orders.wm     (a hundred rows of a like workflow are enough)
 
         wmagent learn loans.xes.gz -o loans.wm     (then: wmagent forecast loans.wm loans.xes.gz)
+
+        wmagent learn walks -o rooms.wm     (then: wmagent plan rooms.wm --state now.png --goal goal.png)
     """
-    if not source.is_file():
-        raise InputError(f"{source}: no such file; give recorded transitions as .jsonl, .jsonl.gz or .parquet")
+    if not source.is_file() and not source.is_dir():
+        raise InputError(
+            f"{source}: no such file; give recorded transitions as .jsonl, .jsonl.gz or .parquet, a log, or frames"
+        )
     check_place(out)
+    if is_frames(source):
+        logs_only = {"--column": bool(columns), "--skip-bad": skip_bad, "--lifecycle": lifecycle != "complete"}
+        refuse({"--text": text != "auto", "--from": known is not None, **logs_only}, "does not apply to frames")
+        learn_frames(source, out, preset or "tiny", seed, limit, resume, as_json)
+        return
+    preset = preset or "small"
     if is_log(source):
         learn_log(source, out, preset, seed, columns, skip_bad, lifecycle, as_json)
         return
@@ -73,21 +101,12 @@ def learn(
     if known is not None:
         _adapted(WorldModel.load(known), source, limit, out, as_json)
         return
-    snapshots = out.with_name(out.name + ".training") if resume else None
-    try:
+    with snapshots_beside(out, resume) as snapshots:
         with learning_bar(messages()) as progress:
             model = WorldModel.learn(
                 source, preset=preset, seed=seed, text=text, limit=limit, resume=snapshots, progress=progress
             )
-    except KeyboardInterrupt:
-        if snapshots and (snapshots / "progress.json").is_file():
-            note(f"the last snapshot is in {snapshots}; the same command goes on from it")
-        raise
-    model.save(out)
-    if snapshots:
-        from wmagent.model.snapshots import remove
-
-        remove(snapshots)
+        model.save(out)
     _show(model, f"learned from {model.n_transitions:,} transitions; saved {out}", out, as_json)
 
 

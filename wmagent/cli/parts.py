@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wmagent.cli.output import note
 from wmagent.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,6 +33,31 @@ def check_place(path: Path) -> None:
     parent = next(folder for folder in path.absolute().parents if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise InputError(f"{path} cannot be made: {parent} is no folder that can be written to")
+
+
+@contextmanager
+def snapshots_beside(out: Path, resume: bool) -> Iterator[Path | None]:
+    """Give the folder for snapshots of learning, None without `resume`; it is removed when the block has saved the
+    model, and after an interruption it is said how to go on."""
+    folder = out.with_name(out.name + ".training") if resume else None
+    try:
+        yield folder
+    except KeyboardInterrupt:
+        if folder and (folder / "progress.json").is_file():
+            note(f"the last snapshot is in {folder}; the same command goes on from it")
+        raise
+    if folder:
+        from wmagent.model.snapshots import remove
+
+        remove(folder)
+
+
+def from_pixels(path: Path) -> bool:
+    """Return whether a folder says that its model was learned from pixels; opening it checks the rest."""
+    try:
+        return json.loads((path / "config.json").read_text("utf-8"))["kind"] == "pixel-model"
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def open_model(path: Path) -> WorldModel:

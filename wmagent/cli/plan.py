@@ -1,4 +1,4 @@
-"""`wmagent plan`: a goal in words and the current facts in, a plan with its certainty out."""
+"""`wmagent plan`: a goal and the current facts, or a frame, in; a plan with its certainty out."""
 
 from __future__ import annotations
 
@@ -7,14 +7,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wmagent.cli.inputs import read_facts
+from wmagent.cli.inputs import read_facts, refuse
 from wmagent.cli.output import AsJson, Seed, command, note, show, show_json
-from wmagent.cli.parts import ModelPath, PlannerName, State, agent_around, open_model
+from wmagent.cli.parts import ModelPath, PlannerName, agent_around, from_pixels, open_model
+from wmagent.cli.pixels import plan_pixels
 
 if TYPE_CHECKING:
     from wmagent.latent.protocols import Budget
 
-GoalWords = Annotated[str, typer.Option("--goal", "-g", metavar="WORDS", help="What should become true, in words.")]
+GoalWords = Annotated[
+    str,
+    typer.Option(
+        "--goal", "-g", metavar="GOAL", help="What should become true, in words; from pixels also an image or x,y."
+    ),
+]
+State = Annotated[
+    str,
+    typer.Option(
+        "--state", "-s", metavar="NOW",
+        help="Current facts: a JSON file, inline JSON, or - for stdin; from pixels the current frame, an image.",
+    ),
+]  # fmt: skip
 
 
 @command
@@ -40,7 +53,18 @@ def plan(
         wmagent plan contracts.wm -g "status approved" -s '{"status": "draft", "amount": "high"}' --report plan.html
 
         jq .state < row.json | wmagent plan contracts.wm -g "status approved" -s - --json
+
+    With a model from pixels, which explains every plan:
+
+        wmagent plan rooms.wm --state now.png --goal "go to the top of the other room" --report plan.html
+
+        wmagent plan rooms.wm --state now.png --goal 40,180     (a position; or goal.png, an image)
     """
+    if from_pixels(path):
+        others = {"--planner": planner != "best-first", "--simulations": simulations is not None}
+        refuse(others, "does not apply to models from pixels")
+        plan_pixels(path, goal, state, seed, report, as_json)
+        return
     facts = read_facts(state)
     model = open_model(path)
     agent = agent_around(model, planner)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -23,6 +24,17 @@ class Report(Protocol):
     def message(self) -> str: ...
     @property
     def metrics(self) -> dict[str, float]: ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """A report of work that tells only how far it is."""
+
+    stage: str
+    done: int
+    total: int
+    message: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`wmagent world …`: shipped, described and made-up worlds: list, show, check, make, generate. Loads no torch."""
+"""`wmagent world …`: shipped, described and made-up worlds, and Two-Room in frames. Loads no torch."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from wmagent.cli.output import AsJson, Seed, command, note, show, show_json
+from wmagent.cli.output import AsJson, Seed, command, messages, note, show, show_json
+from wmagent.cli.progress import Step, learning_bar
+from wmagent.errors import InputError
 
-app = typer.Typer(help="Worlds that experience comes from: list, show, check, generate, random.", no_args_is_help=True)
+app = typer.Typer(
+    help="Worlds that experience comes from: workflows, and Two-Room, which is seen in frames.", no_args_is_help=True
+)
 
 WorldName = Annotated[str, typer.Argument(metavar="WORLD", help="A shipped name, or a YAML/JSON file.")]
 Size = Literal["tiny", "small", "medium", "large", "huge"]
@@ -173,3 +177,74 @@ def random_world(
         show_json({"world": world.name, "file": str(out), "facts": facts, "actions": actions})
         return
     note(f"wrote {world.name} to {out}: {facts} facts, {actions} actions")
+
+
+@app.command("walks")
+@command
+def walks(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where to write: a new or begun folder.")],
+    count: Annotated[int, typer.Option("--walks", "-n", min=1, help="How many walks.")] = 3_000,
+    strict: Annotated[bool, typer.Option("--strict", help="No corner of the wall can be cut.")] = False,
+    size: Annotated[
+        int | None,
+        typer.Option(min=8, metavar="N", help="Also write frames, N pixels a side; else they are drawn when needed."),
+    ] = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Record walks through Two-Room, a dot in two rooms with a door, to learn a world model from pixels.
+
+    After an interruption the same command goes on where it was.
+
+    Examples:
+
+        wmagent world walks -n 3000 -o walks     (then: wmagent learn walks -o rooms.wm)
+
+        wmagent world walks -n 500 -o walks --strict --size 56 --seed 7
+    """
+    from wmagent.worlds.two_room import TwoRoom, collect
+
+    drawn = {} if size is None else {"size": size, "frames": True}
+    with learning_bar(messages()) as progress:
+        made = collect(
+            TwoRoom(strict=strict), count, seed, out=out, **drawn,
+            progress=lambda done, total: progress(Step("walking", done, total)),
+        )  # fmt: skip
+    rows = len(made.positions)
+    if as_json:
+        show_json({"folder": str(out), "walks": count, "frames": rows, "size": size})
+        return
+    note(f"recorded {count:,} walks of {rows:,} frames in {out}; next: wmagent learn {out} -o rooms.wm")
+
+
+@app.command("frame")
+@command
+def frame(
+    x: Annotated[float, typer.Argument(help="Where the dot is, in pixels to the right.")],
+    y: Annotated[float, typer.Argument(help="Where the dot is, in pixels down.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.png", help="Where to write.")],
+    size: Annotated[int, typer.Option(min=8, help="Pixels a side.")] = 64,
+    as_json: AsJson = False,
+) -> None:
+    """Draw a frame of Two-Room with the dot at a position, 0 to 224 pixels right and down.
+
+    Examples:
+
+        wmagent world frame 40 180 -o now.png
+
+        wmagent world frame 180 60 -o goal.png --size 224
+    """
+    from PIL import Image
+
+    from wmagent.worlds.two_room import TwoRoom
+
+    if out.suffix.lower() != ".png":
+        raise InputError(f"{out}: a frame is written as .png, which keeps every pixel")
+    world = TwoRoom()
+    drawn = world.render(world.check_free("the dot", [(x, y)]), size)[0]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(drawn).save(out)
+    if as_json:
+        show_json({"file": str(out), "position": [x, y], "size": size})
+        return
+    note(f"wrote {out}: {size} × {size} pixels")

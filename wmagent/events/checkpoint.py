@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from wmagent.errors import CheckpointError
+from wmagent.errors import CheckpointError, other_kind
 from wmagent.events.histories import Vocabulary
 from wmagent.events.intervals import Reach
 from wmagent.events.network import HistoryNetwork
@@ -83,8 +83,11 @@ def load(folder: Path) -> ProcessModel:
     """Load a saved model; CheckpointError where files are missing, foreign, damaged or do not belong together."""
     if not (folder / "config.json").is_file():
         raise CheckpointError(f"{folder}: no process model there; `wmagent learn LOG -o MODEL` makes one")
+    raw = read_json(folder / "config.json")
+    if isinstance(raw, dict) and raw.get("kind") != KIND:
+        raise other_kind(folder, raw.get("kind"), KIND)
     try:
-        header = _Header.model_validate(read_json(folder / "config.json"))
+        header = _Header.model_validate(raw)
     except ValidationError as error:
         raise CheckpointError(f"{folder}: config.json is not a process model's ({error.errors()[0]['msg']})") from error
     for name, digest in header.sha256.items():

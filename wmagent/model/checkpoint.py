@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from wmagent.domain.types import Action, Value
-from wmagent.errors import CheckpointError
+from wmagent.errors import CheckpointError, other_kind
 from wmagent.model.config import ModelConfig
-from wmagent.model.files import read_json, read_tensors, sha256, write_json, write_tensors
+from wmagent.model.files import read_json, read_tensors, sha256, write_folder, write_json, write_tensors
 from wmagent.model.memory import Memory
 from wmagent.model.network import Network
 from wmagent.model.outcomes import Codebook
@@ -27,7 +25,7 @@ from wmagent.model.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from wmagent.model.world_model import WorldModel
 
-FORMAT = 2
+FORMAT, KIND = 2, "wmagent.world-model"
 _INDICES, _AS_IT_IS = ("pair", "before", "after", "action"), ("features", "accepted", "hours")
 PARTS = ("model.safetensors", "memory.safetensors", "vocabulary.json", "card.json")
 
@@ -102,26 +100,12 @@ class _Words(BaseModel):
 
 def save(model: WorldModel, path: Path) -> None:
     """Write the folder beside `path`, then move it into place; an older model there is replaced as a whole."""
-    assert model.memory is not None
-    assert model.precedents is not None
+    memory, precedents = model.memory, model.precedents
+    assert memory is not None
+    assert precedents is not None
     if dist.is_available() and dist.is_initialized() and dist.get_rank() > 0:
         return  # of several processes that learned together, the first one saves
-    if path.exists() and not (path / "config.json").exists():
-        raise CheckpointError(f"{path} exists and is not a world model; choose another place or remove it")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    folder.chmod(0o755)
-    try:
-        _write(model, model.memory, model.precedents, folder)
-        old = path.with_name(f".{path.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        if path.exists():
-            path.rename(old)
-        folder.rename(path)
-        shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    write_folder(path, lambda folder: _write(model, memory, precedents, folder))
 
 
 def _write(model: WorldModel, memory: Memory, precedents: Precedents, folder: Path) -> None:
@@ -148,7 +132,7 @@ def _write(model: WorldModel, memory: Memory, precedents: Precedents, folder: Pa
     write_json(folder / "card.json", model.card)
     header: dict[str, Any] = {
         "format": FORMAT,
-        "kind": "wmagent.world-model",
+        "kind": KIND,
         "model": model.config.model_dump(),
         "text": model.text,
         "seed": model.seed,
@@ -203,8 +187,8 @@ def _read_header(path: Path) -> tuple[_Header, _Words, dict[str, Any]]:
     if not (path / "config.json").exists():
         raise CheckpointError(f"{path} is not a world model: it has no config.json")
     raw = read_json(path / "config.json")
-    if not isinstance(raw, dict) or raw.get("kind") != "wmagent.world-model":
-        raise CheckpointError(f"{path} is not a wmagent world model (config.json says kind {_kind(raw)!r})")
+    if not isinstance(raw, dict) or raw.get("kind") != KIND:
+        raise other_kind(path, raw.get("kind") if isinstance(raw, dict) else type(raw).__name__, KIND)
     if raw.get("format") != FORMAT:
         raise CheckpointError(f"{path} has format {raw.get('format')!r}; this version reads format {FORMAT}")
     try:
@@ -219,10 +203,6 @@ def _read_header(path: Path) -> tuple[_Header, _Words, dict[str, Any]]:
         first = error.errors()[0]
         place = ".".join(str(p) for p in first["loc"])
         raise CheckpointError(f"{path}: {place}: {first['msg']}") from error
-
-
-def _kind(raw: Any) -> Any:
-    return raw.get("kind") if isinstance(raw, dict) else type(raw).__name__
 
 
 def _vocabulary(words: _Words) -> Vocabulary:

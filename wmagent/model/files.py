@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,29 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_folder(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a folder beside `path`, then move it into place; an older model there is replaced as a whole.
+
+    CheckpointError where something else than a model is at `path`; a failure leaves what was there.
+    """
+    if path.exists() and not (path / "config.json").exists():
+        raise CheckpointError(f"{path} exists and is not a world model; choose another place or remove it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    folder.chmod(0o755)
+    try:
+        write(folder)
+        old = path.with_name(f".{path.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        if path.exists():
+            path.rename(old)
+        folder.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
         raise
 
 

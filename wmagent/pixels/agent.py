@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -60,6 +60,25 @@ class PixelPlan:
         now, then = self.to_go[0], self.to_go[-1]
         left = f"About {now:.1f} blocks of {self.actions.shape[1]} steps to go, {then:.1f} after the plan."
         return f"Goal: {self.goal.understood}. " + (f"{told[0].upper()}{told[1:]}. " if told else "") + left
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but frames and latents as plain values that JSON holds."""
+        where = self.goal.position
+        return {
+            "goal": {
+                "understood": self.goal.understood,
+                "position": None if where is None else list(where),
+                "score": self.goal.score,
+            },
+            "explanation": self.explanation,
+            "claims": [claim.text for claim in self.claims],
+            "dropped": self.dropped,
+            "to_go": self.to_go.tolist(),
+            "actions": self.actions.tolist(),
+            "positions": None if self.positions is None else self.positions.tolist(),
+            "imagined": self.imagined,
+            "milliseconds": self.milliseconds,
+        }
 
     def _repr_html_(self) -> str:
         from wmagent.pixels.page import shown_plan
@@ -132,6 +151,7 @@ class PixelAgent:
     A block whose surprise has a p-value below `alarm` is told and planned anew after. The goal counts as reached from
     `arrived` blocks on, by the learned distance less what it says of the goal itself: that is not 0 and depends on the
     goal (on Two-Room .5 to 1.6; less that, .3 blocks are within 12 pixels in 98.6 % of pairs of remembered frames).
+    Without `words` and `reader` they are those of the model's language, if it has one.
     """
 
     model: PixelModel
@@ -140,6 +160,11 @@ class PixelAgent:
     reader: Reader | None = None
     alarm: float = 0.005
     arrived: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.model.language is not None and self.words is None and self.reader is None:
+            object.__setattr__(self, "words", self.model.language.words)
+            object.__setattr__(self, "reader", self.model.language.reader)
 
     def understand(self, goal: Goal | PixelGoal, frame: np.ndarray) -> PixelGoal:
         """Return what a goal means to somebody who sees a frame (s, s, 3); InputError as `goals.understand`."""

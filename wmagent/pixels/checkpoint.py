@@ -9,20 +9,30 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
-from wmagent.errors import CheckpointError
-from wmagent.model.files import read_json, read_tensors, sha256, write_json, write_tensors
+from wmagent.errors import CheckpointError, InputError, other_kind
+from wmagent.model.files import read_json, read_tensors, sha256, write_folder, write_json, write_tensors
 from wmagent.pixels.config import PixelConfig
 from wmagent.pixels.decoder import Decoder
+from wmagent.pixels.goals import Language
 from wmagent.pixels.memory import Memory
 from wmagent.pixels.network import PixelNetwork
 from wmagent.pixels.probe import Probe
 from wmagent.pixels.reach import Reach
 from wmagent.pixels.recording import Scale
 from wmagent.pixels.world_model import PixelModel
+from wmagent.registry import resolve
 
 FORMAT = 1
 KIND = "pixel-model"
-WEIGHTS = "model.safetensors"
+WEIGHTS, WORDS = "model.safetensors", "words"
+
+
+class _Language(BaseModel):
+    """Which language was saved in the sub-folder `words`, by its short name, and the SHA-256 of its files."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    files: dict[str, str]
 
 
 class _Header(BaseModel):
@@ -36,12 +46,15 @@ class _Header(BaseModel):
     action_width: int = Field(ge=1, le=4096)
     sha256: str
     card: dict[str, Any]
+    language: _Language | None = None
 
 
 def save(model: PixelModel, folder: Path) -> None:
-    """Save a model; config.json is written last, so that a folder with it is whole."""
-    if folder.exists() and any(folder.iterdir()) and not (folder / "config.json").is_file():
-        raise CheckpointError(f"{folder} exists and is not a world model; choose another place or remove it")
+    """Save a model with its language; an older model there is replaced as a whole."""
+    write_folder(folder, lambda fresh: _write(model, fresh))
+
+
+def _write(model: PixelModel, folder: Path) -> None:
     tensors: dict[str, Tensor] = {f"network.{k}": v for k, v in model.network.state_dict().items()}
     tensors |= {f"reach.{k}": v for k, v in model.reach.state_dict().items()}
     tensors |= {f"scale.{k}": v for k, v in vars(model.scale).items()}
@@ -53,6 +66,10 @@ def save(model: PixelModel, folder: Path) -> None:
     if model.decoder is not None:
         tensors |= {f"decoder.{k}": v for k, v in model.decoder.state_dict().items()}
     write_tensors(folder / WEIGHTS, tensors)
+    language = None
+    if model.language is not None:
+        model.language.save(folder / WORDS)
+        language = _Language(name=model.language.name, files=_hashes(folder / WORDS))
     header = _Header(
         format=FORMAT,
         kind=KIND,
@@ -61,6 +78,7 @@ def save(model: PixelModel, folder: Path) -> None:
         action_width=len(model.scale.mean),
         sha256=sha256(folder / WEIGHTS),
         card=model.card,
+        language=language,
     )
     write_json(folder / "config.json", header.model_dump(mode="json"))
 
@@ -68,11 +86,10 @@ def save(model: PixelModel, folder: Path) -> None:
 def load(folder: Path) -> PixelModel:
     """Load a saved model; CheckpointError where files are missing, foreign, damaged or do not belong together."""
     if not (folder / "config.json").is_file():
-        raise CheckpointError(f"{folder}: no world model there; PixelModel.learn(...).save(...) makes one")
+        raise CheckpointError(f"{folder}: no world model there; `wmagent learn FRAMES -o {folder}` makes one")
     raw = read_json(folder / "config.json")
     if not isinstance(raw, dict) or raw.get("kind") != KIND:
-        kind = raw.get("kind") if isinstance(raw, dict) else type(raw).__name__
-        raise CheckpointError(f"{folder} is no world model from pixels (config.json says kind {kind!r})")
+        raise other_kind(folder, raw.get("kind") if isinstance(raw, dict) else type(raw).__name__, KIND)
     try:
         header = _Header.model_validate(raw)
     except ValidationError as error:
@@ -83,9 +100,27 @@ def load(folder: Path) -> PixelModel:
         raise CheckpointError(f"{folder}: {WEIGHTS} does not match the checksum in config.json; it was changed")
     tensors = read_tensors(folder / WEIGHTS)
     try:
-        return _model(header, tensors)
+        model = _model(header, tensors)
     except (KeyError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"{folder}: the weights do not fit config.json ({str(error).splitlines()[0]})") from error
+    if header.language is not None:
+        model.language = _spoken(header.language, folder / WORDS, model.width)
+    return model
+
+
+def _spoken(known: _Language, folder: Path, width: int) -> Language:
+    """Load the language that was saved with a model whose latents have this width."""
+    if _hashes(folder) != known.files:
+        raise CheckpointError(f"{folder}: the files are not those that config.json names; some were changed or removed")
+    try:
+        kind = resolve("pixel-language", known.name)
+    except InputError as error:
+        raise CheckpointError(f"{folder}: {error}") from error
+    return kind.load(folder, width)
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {path.name: sha256(path) for path in sorted(folder.glob("*")) if path.is_file()}
 
 
 def _model(header: _Header, tensors: dict[str, Tensor]) -> PixelModel:

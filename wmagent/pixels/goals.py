@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from wmagent.errors import InputError, shortened
+from wmagent.pixels.reading import read_image
 from wmagent.pixels.recording import check_frames
 from wmagent.pixels.world_model import PixelModel
 
@@ -67,6 +68,27 @@ class Reader(Protocol):
         ...
 
 
+class Language(Protocol):
+    """The words of a world and who reads them, kept with a model; `wmagent.language.rooms.RoomLanguage` is one.
+
+    `name` is its short name in the registry, kind `pixel-language`: a class whose `load(folder, width)` returns what
+    `save` wrote, for latents that wide.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def words(self) -> Words: ...
+
+    @property
+    def reader(self) -> Reader: ...
+
+    def save(self, folder: Path) -> None:
+        """Write it into a folder, made if needed."""
+        ...
+
+
 @dataclass(frozen=True)
 class PixelGoal:
     """A goal `latent` (d,) and what it was `understood` as; its `position` (p,) where known, the `frame` that was
@@ -90,7 +112,7 @@ def understand(
     if isinstance(goal, str):
         return _said(model, goal, start, words, reader)
     if isinstance(goal, Path):
-        return _seen(model, _image(goal), words)
+        return _seen(model, read_image(goal), words)
     given = np.asarray(goal)
     if given.ndim == 1:
         return _there(model, [float(number) for number in given], words)
@@ -145,13 +167,3 @@ def _said(
 
 def _read(model: PixelModel, latent: Tensor) -> tuple[float, ...] | None:
     return None if model.probe is None else tuple(model.probe.read(latent).tolist())
-
-
-def _image(path: Path) -> np.ndarray:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except (OSError, UnidentifiedImageError) as error:
-        raise InputError(f"{path}: no readable image ({error})") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from wmagent.pixels.world_model import PixelModel
 
 HELD_OUT = 0.1  # of the episodes, the last ones
 MEASURED = 2_000  # held-out windows and rows that are measured
+LOOKED_AT = 16  # frames that tell a recording from others with the same actions
 
 
 def learn(
@@ -43,7 +45,7 @@ def learn(
     scale = Scale.of(known.actions)
     torch.manual_seed(seed)
     network = PixelNetwork(config, len(scale.mean))
-    windows = Windows.of(known, config, scale)
+    windows, unseen = (Windows.of(part, config, scale) for part in (known, held))
     snapshots = Snapshots(resume, _fingerprint(recording, config, seed)) if resume else None
     with single_thread():
         losses = PixelTrainer(network, windows, seed, snapshots, report).fit()
@@ -55,7 +57,7 @@ def learn(
     positions = known.positions
     memory = Memory.of(latents, None if positions is None else torch.from_numpy(positions), seed)
     model = PixelModel(config, network, scale, reach, probe, memory, torch.zeros(0), decoder, seed)
-    model.usual = _usual(model, held, seed)
+    model.usual = _usual(model, unseen, seed)
     model.card = {
         "data": {"episodes": episodes, "held_out": episodes - kept, "frames": int(recording.first[-1])},
         "network": {"parameters": sum(p.numel() for p in network.parameters()), **losses},
@@ -80,8 +82,9 @@ def _encoded(network: PixelNetwork, part: Recording, report: Report | None) -> T
 
 def _probe(
     network: PixelNetwork, known: Part, held: Part, latents: Tensor
-) -> tuple[Probe | None, dict[str, list[float]]]:
-    """Return the probe to what was recorded beside the frames, with its R² on held-out rows; None without any."""
+) -> tuple[Probe | None, dict[str, list[float | None]]]:
+    """Return the probe to what was recorded beside the frames, with its R² on held-out rows (None for a number that
+    does not vary there); None without any."""
     if (targets := known.positions) is None:
         return None, {}
     probe = Probe.fit(latents, torch.from_numpy(targets).float())
@@ -89,12 +92,13 @@ def _probe(
     with torch.inference_mode():
         seen = network.encoder(torch.from_numpy(held.frames(rows, network.config.size)))
     assert held.positions is not None
-    return probe, {"probe_r2": [round(r, 4) for r in probe.r_squared(seen, torch.from_numpy(held.positions[rows]))]}
+    explained = probe.r_squared(seen, torch.from_numpy(held.positions[rows]))
+    return probe, {"probe_r2": [round(r, 4) if math.isfinite(r) else None for r in explained]}
 
 
-def _usual(model: PixelModel, held: Part, seed: int) -> Tensor:
+def _usual(model: PixelModel, unseen: Windows, seed: int) -> Tensor:
     """Return the sorted surprises of held-out windows."""
-    frames, blocks = Windows.of(held, model.config, model.scale).draw(MEASURED // 4, seed)
+    frames, blocks = unseen.draw(MEASURED // 4, seed)
     actions = model.scale.actions(blocks)
     return model.surprise(frames.numpy(), actions.numpy()).sort().values.clone()
 
@@ -103,4 +107,6 @@ def _fingerprint(recording: Recording, config: PixelConfig, seed: int) -> str:
     digest = hashlib.sha256(json.dumps([config.model_dump(mode="json"), seed], sort_keys=True).encode())
     digest.update(np.ascontiguousarray(recording.first).tobytes())
     digest.update(np.ascontiguousarray(recording.actions).tobytes())
+    looked_at = np.linspace(0, int(recording.first[-1]) - 1, LOOKED_AT).astype(np.int64)
+    digest.update(np.ascontiguousarray(recording.frames(looked_at, config.size)).tobytes())
     return digest.hexdigest()

@@ -4,6 +4,7 @@ Knows arrays; must not know worlds or models."""
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from wmagent.errors import InputError
+from wmagent.errors import InputError, shortened
 from wmagent.pixels.config import PixelConfig
 
 LEAST_SPREAD = 1e-6  # of an action's part, below which it never varies and is not scaled
@@ -41,27 +42,31 @@ class Recording(Protocol):
 class Frames:
     """A recording held in arrays: `pixels` (rows, s, s, 3) uint8 (a memory map will do), `actions` (rows, a), `first`.
 
-    An action is what was done at its row; the last of an episode is not looked at.
+    An action is what was done at its row; the last of an episode is not looked at. `positions` (rows, p), or whatever
+    numbers were recorded beside the frames, are what a probe is fitted to. InputError for what does not fit together.
     """
 
     pixels: np.ndarray
     actions: np.ndarray
     first: np.ndarray
+    positions: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        check_frames(self.pixels)
-        first, actions = np.asarray(self.first, dtype=np.int64), np.array(self.actions, dtype=np.float32)
-        if first.ndim != 1 or len(first) < 2 or first[0] or (np.diff(first) < 2).any() or first[-1] != len(self.pixels):
-            raise InputError(f"first goes from 0 up to the {len(self.pixels)} rows, by 2 or more; given {self.first}")
-        if actions.ndim != 2 or len(actions) != len(self.pixels):
-            raise InputError(f"actions have one row for each of {len(self.pixels)} frames; given {actions.shape}")
-        actions[first[1:] - 1] = np.nan
-        wrong = np.asarray(np.isnan(actions).any(1))
-        wrong[first[1:] - 1] = False
-        if wrong.any() or np.isinf(actions).any():
-            raise InputError(f"row {int(np.flatnonzero(wrong)[0]) if wrong.any() else '?'}: an action is no number")
-        object.__setattr__(self, "first", first)
+        rows, first = len(check_frames(self.pixels)), np.asarray(self.first)
+        if first.dtype.kind not in "iu" or first.ndim != 1 or len(first) < 2 or first[0] or first[-1] != rows or (
+            np.diff(first.astype(np.int64)) < 2
+        ).any():  # fmt: skip
+            raise InputError(
+                f"first are the rows that episodes start at, from 0 up to the {rows} rows, by 2 or more; "
+                f"given {shortened(str(self.first))}"
+            )
+        last = first[1:].astype(np.int64) - 1
+        actions = _numbers("actions", self.actions, rows, last)
+        actions[last] = np.nan
+        object.__setattr__(self, "first", first.astype(np.int64))
         object.__setattr__(self, "actions", actions)
+        if self.positions is not None:
+            object.__setattr__(self, "positions", _numbers("positions", self.positions, rows))
 
     def frames(self, rows: ArrayLike, size: int | None = None) -> np.ndarray:
         """Return the frames of rows; InputError where another size is asked for than they have."""
@@ -112,6 +117,22 @@ def check_frames(frames: np.ndarray, size: int | None = None) -> np.ndarray:
     if size is not None and given.shape[1] != size:
         raise InputError(f"this model sees frames of {size} × {size} pixels; given {given.shape[1]} × {given.shape[2]}")
     return given
+
+
+def _numbers(kind: str, values: np.ndarray, rows: int, unseen: Sequence[int] | np.ndarray = ()) -> np.ndarray:
+    """Return values (rows, k) as float32; InputError for others, and where any is not finite but in `unseen` rows."""
+    given = np.asarray(values)
+    if given.dtype.kind not in "fiu" or given.ndim != 2 or len(given) != rows or not given.shape[1]:
+        raise InputError(
+            f"{kind} are numbers, one row for each of {rows} frames; given {given.dtype} of shape {given.shape}"
+        )
+    with np.errstate(over="ignore"):
+        found = given.astype(np.float32)
+    wrong = np.asarray(~np.isfinite(found).all(1))
+    wrong[np.asarray(unseen, dtype=np.int64)] = False
+    if wrong.any():
+        raise InputError(f"{kind}: row {int(np.flatnonzero(wrong)[0])} holds no finite number; repair or drop it first")
+    return found
 
 
 @dataclass(frozen=True)

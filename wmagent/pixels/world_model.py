@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,6 +24,9 @@ from wmagent.pixels.probe import Probe
 from wmagent.pixels.reach import Reach
 from wmagent.pixels.recording import Recording, Scale, check_frames
 
+if TYPE_CHECKING:
+    from wmagent.pixels.goals import Language
+
 AT_ONCE = 256  # frames that are encoded together
 
 
@@ -33,6 +36,7 @@ class PixelModel:
 
     A `Latent` of it has a slot (d + a wide) per remembered frame: the frame's latent, and the block that was done
     there, zeros in the last slot until it is imagined. `usual` (m,) are the sorted surprises of held-out blocks.
+    `language`, where one was learned, is what goals in words are understood by; it is saved with the model.
     """
 
     config: PixelConfig
@@ -45,6 +49,7 @@ class PixelModel:
     decoder: Decoder | None = None
     seed: int = 0
     card: dict[str, Any] = field(default_factory=dict)
+    language: Language | None = None
 
     def __post_init__(self) -> None:
         self.network.eval().requires_grad_(False)
@@ -85,6 +90,12 @@ class PixelModel:
 
         save(self, Path(path))
 
+    def card_markdown(self) -> str:
+        """Return the model card as Markdown."""
+        from wmagent.pixels.card import markdown
+
+        return markdown(self)
+
     # --- latents -----------------------------------------------------------------------------------------------
 
     @property
@@ -100,7 +111,7 @@ class PixelModel:
     @torch.inference_mode()
     def encode(self, frames: ArrayLike) -> Tensor:
         """Return latents (n, d) of frames (n, s, s, 3) uint8; InputError for another size, shape or type."""
-        given = torch.from_numpy(np.ascontiguousarray(check_frames(np.asarray(frames), self.config.size)))
+        given = torch.from_numpy(np.array(check_frames(np.asarray(frames), self.config.size), order="C"))  # writable
         parts = [self.network.encoder(part) for part in given.split(AT_ONCE)]
         return torch.cat(parts) if parts else torch.zeros(0, self.width)
 

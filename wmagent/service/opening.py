@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wmagent.errors import CheckpointError, InputError
+from wmagent.errors import CheckpointError, InputError, other_kind
 from wmagent.service.offers import Read, Run, process_documents, process_tools, world_documents, world_tools
 from wmagent.service.tools import Answered, Toolbox
 
 if TYPE_CHECKING:
     from wmagent.domain.event_log import EventLog
 
-PROCESS = "process-model"
+PROCESS, WORLD = "process-model", "wmagent.world-model"
 
 
 def open_toolbox(path: Path, log: EventLog | None = None, planner: str = "best-first") -> Toolbox:
@@ -65,6 +65,8 @@ def _kind(path: Path, with_log: bool) -> str:
         kind = str(json.loads((path / "config.json").read_text("utf-8"))["kind"])
     except (OSError, ValueError, KeyError, TypeError):
         raise CheckpointError(f"{path} is no learned model: it has no readable config.json") from None
+    if kind not in (PROCESS, WORLD):
+        raise other_kind(path, kind, WORLD, PROCESS)
     if kind == PROCESS and not with_log:
         raise InputError(f"{path} was learned from an event log; give the log that holds its cases: --log FILE")
     return kind

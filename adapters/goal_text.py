@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from wmagent.adapters.tokens import Tokens, tokens
 from wmagent.errors import CheckpointError, InputError, checked_seed, shortened
 
-KIND = "wmagent.goal-text"
+KIND, FORMAT = "wmagent.goal-text", 2
 WEIGHTS, CONFIG = "goal_text.safetensors", "goal_text.json"
 HIDDEN, SHARED = 256, 64  # widths: of the networks, of where queries and keys meet
 HEADS, NARROW, VALUE = 8, 96, 32  # of the attention that sums a sentence up
@@ -57,7 +57,7 @@ class Lessons:
 class Fitting:
     """How an adapter is trained: steps, sentences and remembered latents a step, peak rate, dropout of token states."""
 
-    steps: int = 500
+    steps: int = 1_500
     batch: int = 192
     keys: int = 500
     rate: float = 3e-3
@@ -78,7 +78,8 @@ class Found:
 class GoalText(nn.Module):
     """Compares a query, made of a sentence and the latent one starts at, with a key of every remembered latent.
 
-    The sentence is summed up by attention over frozen token states. Made by `learn` or `load`.
+    The sentence is summed up by attention over frozen token states. A query is what it says wherever one starts, and
+    what it says of the start ("the other room"), which the start turns. Made by `learn` or `load`.
     """
 
     mean: Tensor
@@ -95,7 +96,7 @@ class GoalText(nn.Module):
         self.narrow = nn.Linear(e, NARROW)
         self.attention = nn.Linear(NARROW, HEADS)
         self.values = nn.Parameter(torch.randn(HEADS, NARROW, VALUE) * NARROW**-0.5)
-        self.query = _network(HEADS * VALUE + SHARED)
+        self.absolute, self.relative = _network(HEADS * VALUE), _network(HEADS * VALUE)
         self.start = nn.Sequential(_network(width), nn.LayerNorm(SHARED))
         self.key = _network(width)
         self.topic = nn.Linear(HEADS * VALUE, 1)
@@ -128,8 +129,8 @@ class GoalText(nn.Module):
 
     def forward(self, summed: Tensor, starts: Tensor, remembered: Tensor) -> Tensor:
         """Return scores (n, m) of sentences (n, HEADS * VALUE) said at latents (n, d) for remembered ones (m, d)."""
-        queries = F.normalize(self.query(torch.cat([summed, self.start(starts)], -1)), dim=-1)
-        return queries @ F.normalize(self.key(remembered), dim=-1).T * self.scale.exp()
+        queries = self.absolute(summed) + self.relative(summed) * self.start(starts).tanh()
+        return F.normalize(queries, dim=-1) @ F.normalize(self.key(remembered), dim=-1).T * self.scale.exp()
 
     @torch.inference_mode()
     def on_topic(self, sentences: Sequence[str]) -> Tensor:
@@ -162,7 +163,7 @@ class GoalText(nn.Module):
         place.mkdir(parents=True, exist_ok=True)
         save_file({name: value.contiguous() for name, value in self.state_dict().items()}, place / WEIGHTS)
         (place / WEIGHTS).chmod(0o644)  # as the files of the model it may be saved with
-        said = {"format": 1, "kind": KIND, "width": self.width, "source": self.tokens.source}
+        said = {"format": FORMAT, "kind": KIND, "width": self.width, "source": self.tokens.source}
         text = json.dumps(said | {"threshold": self.threshold}, indent=1)
         (place / CONFIG).write_text(text, encoding="utf-8")
 
@@ -174,7 +175,7 @@ class GoalText(nn.Module):
 
         try:
             said = json.loads((Path(folder) / CONFIG).read_text("utf-8"))
-            if said.get("kind") != KIND or said.get("format") != 1:
+            if said.get("kind") != KIND or said.get("format") != FORMAT:
                 raise CheckpointError(f"{folder} is no goal adapter that this version reads")
             adapter = cls(int(said["width"]), str(said["source"]), float(said["threshold"]))
             adapter.load_state_dict(load_file(Path(folder) / WEIGHTS))

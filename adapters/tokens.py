@@ -14,7 +14,7 @@ from wmagent.adapters.silence import quiet
 from wmagent.adapters.text import Learned, MiniLM, packaged_minilm
 from wmagent.errors import unknown
 
-LAYER = 3  # of MiniLM's 6: early ones keep single words apart, which the last, made for whole sentences, blurs
+LAYER = 4  # of MiniLM's 6: early ones keep single words apart, which the last, made for whole sentences, blurs
 LONGEST = 32  # tokens
 AT_ONCE = 64
 
@@ -42,15 +42,18 @@ class MiniLMTokens:
     def read(self, sentences: Sequence[str]) -> tuple[Tensor, Tensor]:
         """See `Tokens`."""
         tokenizer, model = self._parts = self._parts or _loaded()
-        states, masks = [torch.zeros(0, LONGEST, self.width)], [torch.zeros(0, LONGEST, dtype=torch.bool)]
-        for begin in range(0, len(sentences), AT_ONCE):
+        states = torch.zeros(len(sentences), LONGEST, self.width)
+        masks = torch.zeros(len(sentences), LONGEST, dtype=torch.bool)
+        order = sorted(range(len(sentences)), key=lambda row: len(sentences[row]))  # little is padded
+        for begin in range(0, len(order), AT_ONCE):
+            rows = order[begin : begin + AT_ONCE]
             read = tokenizer(
-                list(sentences[begin : begin + AT_ONCE]), padding="max_length", truncation=True, max_length=LONGEST,
-                return_tensors="pt",
-            )  # fmt: skip
-            states.append(model(**read).last_hidden_state)
-            masks.append(read["attention_mask"].bool())
-        return torch.cat(states), torch.cat(masks)
+                [sentences[row] for row in rows], padding=True, truncation=True, max_length=LONGEST, return_tensors="pt"
+            )
+            longest = read["input_ids"].shape[1]
+            states[rows, :longest] = model(**read).last_hidden_state
+            masks[rows, :longest] = read["attention_mask"].bool()
+        return states, masks
 
 
 class HashedTokens:

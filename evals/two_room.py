@@ -3,8 +3,8 @@ Knows the whole protocol; the parts are in the files beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from wmagent.language.pixel_goals import learn_words
 from wmagent.latent.threads import single_thread
 from wmagent.model.snapshots import remove
 from wmagent.model.training import Report
+from wmagent.pixels.config import PixelConfig, changed
 from wmagent.pixels.planning import Pilot
 from wmagent.pixels.world_model import PixelModel
 from wmagent.planning import GaussianCem, ICem, Mppi
@@ -39,13 +40,24 @@ NOTES = (
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is learned from and asked. `ablations` also runs what the default pilot is compared with, and goals in
-    words."""
+    """How much is learned from and asked. `changes` to a preset make another model of it; `ablations` also runs all
+    that the default pilot is compared with; `words` also asks for goals in words."""
 
     preset: str = "tiny"
     pairs: int = 200
     episodes: int = 3_000
-    ablations: bool = True
+    ablations: bool = False
+    words: bool = True
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The preset and what was changed of it, for names of files."""
+        return "-".join([self.preset, *(f"{key}-{value}" for key, value in sorted(self.changes.items()))])
+
+    def config(self) -> PixelConfig:
+        """Return the model's settings; InputError for changes that it does not know or that do not fit."""
+        return changed(self.preset, self.changes)
 
 
 PILOTS: dict[str, Pilot] = {
@@ -79,12 +91,12 @@ def run(
             played.append(play(model, PILOTS["ours"], task, seed))
             results[task.name] = _results(model, task, played[-1], seed, settings.ablations, note)
         odd = surprises(model, held, seed)
-        reader = learn_words(model, world, seed) if settings.ablations else None
+        reader = learn_words(model, world, seed) if settings.words else None
         said = words(model, held, settings.pairs, seed, reader, note=note) if reader else None
     result = {
         "eval": "two-room",
         "seed": seed,
-        "settings": vars(settings) | {"held_out_episodes": HELD_OUT},
+        "settings": vars(settings) | {"changes": dict(settings.changes), "held_out_episodes": HELD_OUT},
         "success": results,
         "probe_r2": model.card["held_out"].get("probe_r2"),
         "surprise": odd,
@@ -119,12 +131,12 @@ def pooled(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]
 
 def _learned(settings: Settings, world: TwoRoom, seed: int, models: Path | None, report: Report | None) -> PixelModel:
     """Return the model, from `models` where it was kept."""
-    place = models / f"two-room-{settings.preset}-{settings.episodes}-{seed}.wm" if models else None
+    place = models / f"two-room-{settings.name}-{settings.episodes}-{seed}.wm" if models else None
     if place is not None and (place / "config.json").is_file():
         return PixelModel.load(place)
     snapshots = place.with_suffix(".training") if place else None
     walks = collect(world, settings.episodes, seed)
-    model = PixelModel.learn(walks, settings.preset, seed, resume=snapshots, report=report)
+    model = PixelModel.learn(walks, settings.config(), seed, resume=snapshots, report=report)
     if place is not None and snapshots is not None:
         model.save(place)
         remove(snapshots)

@@ -71,7 +71,8 @@ def write_page(path: Path, result: Mapping[str, Any], walks: Sequence[Shown], sa
     heading = f"Two-Room from pixels: {settings['preset']}, seed {result['seed']}"
     command = f"wmagent eval two-room --preset {settings['preset']} --pairs {settings['pairs']}"
     command += f" --episodes {settings['episodes']} --seed {result['seed']}"
-    command += "" if settings["ablations"] else " --no-ablations"
+    command += "".join(f" --config {key}={value}" for key, value in settings["changes"].items())
+    command += (" --ablations" if settings["ablations"] else "") + ("" if settings["words"] else " --no-words")
     figures = [_figure(f"{100 * rows['ours']['solved']:.1f} %", f"solved, {task}") for task, rows in success.items()]
     body = [
         tag("h1", heading),

@@ -19,6 +19,7 @@ from wmagent.pixels.planning import Pilot
 from wmagent.pixels.world_model import PixelModel
 from wmagent.worlds.two_room import (
     FRESH,
+    HELD,
     LEARNED,
     Area,
     Episodes,
@@ -39,7 +40,8 @@ NOTES = (
     "pixels from the start is drawn for each; pairs without one are left out. 100 steps are allowed.",
     "near: at some step the dot was less than 16 pixels from the area, for frames, positions and words alike, which "
     "whoever comes within 16 pixels of the frame's goal fulfils; inside: at some step it was in the area.",
-    "words: fresh sentences, whose phrases and shapes the adapter never learned from; a refused sentence is a failure.",
+    "words: fresh sentences, whose phrases and shapes were written without sight of the learned ones and are not among "
+    "them; a refused sentence is a failure. held out: what the adapter's design and its threshold were chosen by.",
     "shuffled words: every start gets the sentence of another pair, the floor; still: no pair begins solved.",
     "understood: the latent that a sentence was read as was recorded in the area that it means.",
 )
@@ -91,8 +93,11 @@ def words(
         "words_minus_frames_points": round(
             100 * (found["words"]["near"]["share"] - found["frames"]["near"]["share"]), 2
         ),
-        "understood": {"fresh": _understood(model, world, reader, FRESH, seed + 1),
-                       "as learned": _understood(model, world, reader, LEARNED, seed + 2)},
+        "understood": {
+            "fresh": _understood(model, world, reader, FRESH, seed + 1),
+            "as learned": _understood(model, world, reader, LEARNED, seed + 2),
+            "held out": _understood(model, world, reader, HELD, seed + 3),
+        },
         "claims": {"said": claims[0], "dropped": claims[1]},
         "settings": {"offset": OFFSET, "budget": BUDGET, "pairs": len(task.starts), "areas": len(areas(world))},
         "notes": list(NOTES),

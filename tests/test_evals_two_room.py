@@ -28,7 +28,7 @@ def test_a_small_run_measures_everything(tmp_path: Path, monkeypatch: pytest.Mon
                                                             "batch": 32})  # fmt: skip
     monkeypatch.setattr("wmagent.evals.two_room.HELD_OUT", 120)
     page = tmp_path / "page.html"
-    result = run(Settings(pairs=4, episodes=60, ablations=False), 0, page=page)
+    result = run(Settings(pairs=4, episodes=60, words=False), 0, page=page)
     assert list(result["success"]) == ["+25", "+50", "+100", "strict +25"]
     for rows in result["success"].values():
         assert rows["expert"]["solved"] == 1.0

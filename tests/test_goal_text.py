@@ -14,19 +14,23 @@ from wmagent.adapters.goal_text import CONFIG, WEIGHTS, Fitting, GoalText, Lesso
 from wmagent.adapters.tokens import LONGEST, HashedTokens, tokens
 from wmagent.errors import CheckpointError, InputError
 from wmagent.language.pixel_goals import asked, lessons
-from wmagent.worlds.two_room import LEARNED, TwoRoom, areas
+from wmagent.worlds.two_room import LEARNED, TwoRoom, Wording, areas
 
 WORLD, MODEL = TwoRoom(), ExactModel()
+FEW = Wording(
+    *({key: said[:8] for key, said in part.items()} for part in (LEARNED.rooms, LEARNED.rows, LEARNED.sides)),
+    LEARNED.door[:5], LEARNED.joined[:6], LEARNED.shapes[:20], LEARNED.no_goal[:150],
+)  # fmt: skip
 QUICK = Fitting(steps=350, batch=128, keys=300, rate=2e-3, dropout=0.0)
 
 
 @pytest.fixture(scope="module")
 def learned() -> GoalText:
-    return GoalText.learn(lessons(MODEL, WORLD, 0, count=1_500), 0, source="learned", fitting=QUICK)
+    return GoalText.learn(lessons(MODEL, WORLD, 0, 1_500, FEW), 0, source="learned", fitting=QUICK)
 
 
 def test_learned_sentences_find_a_latent_in_what_they_mean(learned: GoalText) -> None:
-    said, rows, meant = asked(MODEL, WORLD, np.random.default_rng(9), 200, LEARNED)
+    said, rows, meant = asked(MODEL, WORLD, np.random.default_rng(9), 200, FEW)
     known, remembered = areas(WORLD), MODEL.memory.latents
     right = []
     for sentence, row, area in zip(said, rows, meant, strict=True):

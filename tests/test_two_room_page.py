@@ -33,7 +33,7 @@ WORDS = {"success": {"words": {"near": {"share": 0.5, "n": 4, "interval": [0.15,
 RESULT: dict[str, Any] = {
     "eval": "two-room",
     "seed": 3,
-    "settings": {"preset": "tiny", "pairs": 3, "episodes": 20, "ablations": True},
+    "settings": {"preset": "tiny", "pairs": 3, "episodes": 20, "ablations": True, "words": True, "changes": {}},
     "success": {"+25": {"ours": CELL, "<random>": CELL | {"solved": 0.0, "interval": [0.0, 0.5615]}}},
     "probe_r2": [0.99871, 0.98],
     "surprise": {"teleport_auroc": 0.99, "colour_auroc": 0.9, "through_wall_auroc": 0.7,
@@ -145,11 +145,12 @@ def test_a_page_without_words_and_one_with_a_refused_goal(walks: list[Shown], tm
     assert isinstance(refused, str)
     write_page(tmp_path / "refused.html", RESULT, walks, refused)
     assert f"Refused: {refused}" in Sound((tmp_path / "refused.html").read_text("utf-8")).text
-    without = RESULT | {"words": None, "settings": RESULT["settings"] | {"ablations": False}}
+    settings = RESULT["settings"] | {"ablations": False, "words": False, "changes": {"rollout": 1}}
+    without = RESULT | {"words": None, "settings": settings}
     write_page(tmp_path / "without.html", without, [], None)
     page = Sound((tmp_path / "without.html").read_text("utf-8"))
     assert "Goals in words" not in page.text
-    assert "--no-ablations" in page.text
+    assert "--config rollout=1 --no-words" in page.text
     assert page.images == []
 
 

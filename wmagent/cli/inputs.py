@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wmagent.domain.types import Facts
@@ -20,6 +20,19 @@ def refuse(given: Mapping[str, bool], why: str) -> None:
     for option, was in given.items():
         if was:
             raise InputError(f"{option} {why}; leave it out")
+
+
+def assigned(option: str, given: Sequence[str], example: str) -> dict[str, str]:
+    """Return the values of KEY=VALUE, given with an option, by key; InputError for another form and a key twice."""
+    found: dict[str, str] = {}
+    for one in given:
+        key, equals, value = (part.strip() for part in one.partition("="))
+        if not (key and equals and value):
+            raise InputError(f"{option} {shortened(one)}: give KEY=VALUE, such as {example}")
+        if key in found:
+            raise InputError(f"{option}: {key!r} is given twice")
+        found[key] = value
+    return found
 
 
 def read_facts(given: str) -> Facts:

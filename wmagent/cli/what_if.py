@@ -8,10 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from wmagent.cli.inputs import read_facts
+from wmagent.cli.inputs import assigned, read_facts
 from wmagent.cli.output import AsJson, Seed, command, show, show_json
 from wmagent.cli.parts import ModelPath, PlannerName, State, open_agent
-from wmagent.domain.types import Value
 from wmagent.errors import InputError, shortened
 from wmagent.worlds.strict_json import parse_json
 
@@ -99,7 +98,7 @@ def what_if(
         "delay": _delay(delay),
         "policy": policy,
     }
-    starts = {"facts": _facts(fact), "rules": _rule(rule)}
+    starts = {"facts": assigned("--fact", fact, "amount=large") if fact else None, "rules": _rule(rule)}
     changes = courses | starts
     given = [name for name, change in changes.items() if change is not None]
     if bool(given) == bool(compare) or sum(courses[name] is not None for name in given if name in courses) > 1:
@@ -130,20 +129,6 @@ def _delay(given: tuple[str, str] | None) -> tuple[str, ...] | None:
         return None
     action, when = given
     return (action, "after", when.strip()[6:]) if when.strip().lower().startswith("after ") else (action, when)
-
-
-def _facts(given: list[str] | None) -> dict[str, Value] | None:
-    if not given:
-        return None
-    found: dict[str, Value] = {}
-    for one in given:
-        key, equals, value = (part.strip() for part in one.partition("="))
-        if not (key and equals and value):
-            raise InputError(f"--fact {shortened(one)}: give KEY=VALUE, such as amount=large")
-        if key in found:
-            raise InputError(f"--fact: {key!r} is given twice")
-        found[key] = value
-    return found
 
 
 def _rule(given: str | None) -> str | dict[str, str] | None:

@@ -14,11 +14,13 @@ from wmagent.latent.threads import single_thread
 from wmagent.pixels.world_model import PixelModel
 from wmagent.worlds.two_room import HELD, LEARNED, TwoRoom, Wording, areas, sentences
 
-SENTENCES, HELD_OUT = 3_000, 400
+SENTENCES, HELD_OUT = 6_000, 400
 WITHIN = 0.2  # of an area's sides: how near to its centre what is meant lies, as a standard deviation
 
 
-def lessons(model: PixelModel, world: TwoRoom, seed: int, count: int = SENTENCES) -> Lessons:
+def lessons(
+    model: PixelModel, world: TwoRoom, seed: int, count: int = SENTENCES, wording: Wording = LEARNED
+) -> Lessons:
     """Return so many sentences about areas of a world, each said where some remembered frame was recorded.
 
     What an area means are the remembered latents in it, those near its centre most. InputError for a model without
@@ -35,11 +37,11 @@ def lessons(model: PixelModel, world: TwoRoom, seed: int, count: int = SENTENCES
         raise InputError(f"nothing remembered lies in {empty.name}: record more episodes")
     shares = inside * np.exp(-0.5 * (away**2).sum(-1) / WITHIN**2) + inside * 1e-6
     generator = np.random.default_rng(seed)
-    said, rows, meant = asked(model, world, generator, count, LEARNED)
+    said, rows, meant = asked(model, world, generator, count, wording)
     held, _, _ = asked(model, world, generator, HELD_OUT, HELD)
     return Lessons(
         said, model.memory.latents[torch.from_numpy(rows)], torch.from_numpy(meant), model.memory.latents,
-        torch.from_numpy(shares / shares.sum(1, keepdims=True)).float(), LEARNED.no_goal, held, HELD.no_goal,
+        torch.from_numpy(shares / shares.sum(1, keepdims=True)).float(), wording.no_goal, held, HELD.no_goal,
     )  # fmt: skip
 
 
@@ -62,6 +64,6 @@ def learn_words(
     model: PixelModel, world: TwoRoom, seed: int = 0, *, source: str = "auto",
     said: Callable[[int, int, float], None] | None = None,
 ) -> GoalText:  # fmt: skip
-    """Return an adapter that finds goals for sentences about a world; under a minute of one core."""
+    """Return an adapter that finds goals for sentences about a world; some two minutes of one core."""
     with single_thread():
         return GoalText.learn(lessons(model, world, seed), seed, source=source, said=said)

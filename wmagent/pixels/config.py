@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from wmagent.errors import unknown
+from wmagent.errors import InputError, unknown
 
 
 class PixelConfig(BaseModel):
@@ -84,3 +85,14 @@ def preset(name: str) -> PixelConfig:
     if name not in PRESETS:
         raise unknown("preset", name, PRESETS)
     return PixelConfig(**PRESETS[name])
+
+
+def changed(name: str, changes: Mapping[str, Any]) -> PixelConfig:
+    """Return a named preset with other values of some settings; InputError for settings it does not have or allow."""
+    known = preset(name).model_dump(exclude_unset=True)
+    try:
+        return PixelConfig(**known | dict(changes))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "together"
+        raise InputError(f"preset {name} with {dict(changes)}: {where}: {first['msg']}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,15 @@ from wmagent.language.pixel_goals import asked, lessons
 from wmagent.worlds.two_room import LEARNED, TwoRoom, Wording, areas
 
 WORLD, MODEL = TwoRoom(), ExactModel()
+
+
+def first(part: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The first ways to say each of a part's meanings."""
+    return {key: said[:8] for key, said in part.items()}
+
+
 FEW = Wording(
-    *({key: said[:8] for key, said in part.items()} for part in (LEARNED.rooms, LEARNED.rows, LEARNED.sides)),
+    first(LEARNED.rooms), first(LEARNED.rows), first(LEARNED.sides),
     LEARNED.door[:5], LEARNED.joined[:6], LEARNED.shapes[:20], LEARNED.no_goal[:150],
 )  # fmt: skip
 QUICK = Fitting(steps=350, batch=128, keys=300, rate=2e-3, dropout=0.0)

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from tests.pixel_doubles import SIZE, ExactModel
 from wmagent.adapters.goal_text import Found
 from wmagent.cli.app import app
+from wmagent.evals.two_room import Settings
 from wmagent.evals.two_room_page import SAID, Shown, said_plan, walks_of, write_page
 from wmagent.evals.two_room_play import Played
 from wmagent.evals.two_room_tasks import Task
@@ -181,3 +182,28 @@ def test_the_command_writes_a_page_for_each_seed_only_where_a_folder_is_given(
     assert refused.exit_code == 2
     assert "is a file" in refused.output
     assert len(asked) == 3  # before anything is learned
+
+
+def test_the_command_takes_other_values_of_settings_and_refuses_wrong_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Settings] = []
+
+    def run(settings: Settings, *_: Any) -> dict[str, Any]:
+        asked.append(settings)
+        return RESULT
+
+    monkeypatch.setattr("wmagent.evals.two_room.run", run)
+    command, runner = ["eval", "two-room", "--json"], CliRunner()
+    assert runner.invoke(app, [*command, "--config", "rollout=1", "--config", "batch=255"]).exit_code == 0
+    assert (asked[0].config().rollout, asked[0].config().batch) == (1, 255)
+    assert asked[0].config().predictor == "residual"  # the preset's
+    assert asked[0].name == "tiny-batch-255-rollout-1"
+    for wrong, why in {
+        "rollout": "give KEY=VALUE",
+        "rolout=1": "rolout: Extra inputs",
+        "rollout=many": "rollout: Input should be a valid integer",
+        "history=3": "history must be 1",
+    }.items():
+        refused = runner.invoke(app, [*command, "--config", wrong])
+        assert refused.exit_code == 2
+        assert why in " ".join(refused.output.split())
+    assert len(asked) == 1

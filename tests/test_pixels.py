@@ -16,6 +16,7 @@ from torch import Tensor
 from wmagent.errors import CheckpointError, InputError
 from wmagent.latent.protocols import Latent
 from wmagent.pixels.config import PRESETS, PixelConfig, preset
+from wmagent.pixels.decoder import learn_decoder
 from wmagent.pixels.memory import Memory
 from wmagent.pixels.network import PixelNetwork
 from wmagent.pixels.planning import Pilot
@@ -302,3 +303,23 @@ def test_the_paper_preset_is_the_published_model_and_takes_steps() -> None:
 def test_presets_are_sound() -> None:
     for name in PRESETS:
         assert preset(name).window > preset(name).history
+
+
+def test_the_decoder_draws_the_small_thing_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of latents that say where it is by their nearness to 64 places."""
+    monkeypatch.setattr("wmagent.pixels.decoder.BATCH", 16)
+    config = PixelConfig(size=16, channels=(8,), width=64, decoder_steps=300)
+    walked = collect(TwoRoom(), 40, 5)
+    pixels = walked.frames(np.arange(walked.first[-1]), 16)
+    grid = torch.cartesian_prod(*[torch.linspace(20, 204, 8)] * 2)
+    latents = (-(torch.cdist(torch.from_numpy(walked.positions).float(), grid) / 30).square()).exp()
+    rows = np.arange(0, len(latents), 17)
+    seen = Frames(pixels, walked.actions, walked.first)
+    drawn, real = learn_decoder(config, latents, seen, 0).frames(latents[rows]), pixels[rows]
+
+    def red(frames: np.ndarray) -> np.ndarray:
+        """How much redder pixels (n, 256) are than grey."""
+        return (frames[..., 0].astype(float) - frames[..., 1:].max(-1) - 40).clip(0).reshape(len(frames), -1)
+
+    assert (red(drawn).sum(1) > 0.3 * red(real).sum(1).mean()).mean() > 0.95
+    assert (red(real)[np.arange(len(rows)), red(drawn).argmax(1)] > 0).mean() > 0.9  # where it is

@@ -15,6 +15,8 @@ from wmagent.pixels.recording import Recording
 
 SIDE, CHANNELS = 8, 64  # of the first map
 BATCH, RATE, DECAY = 64, 2e-3, 1e-2
+MOVING = 10  # how much more a pixel counts that is as far as can be from its mean: small things that move are drawn too
+SEEN = 512  # frames that the mean is taken of
 
 
 class Decoder(nn.Module):
@@ -45,13 +47,20 @@ class Decoder(nn.Module):
 def learn_decoder(
     config: PixelConfig, latents: Tensor, recording: Recording, seed: int, report: Report | None = None
 ) -> Decoder:
-    """Return a decoder of latents (rows, d), which stay as they are, to the recording's frames."""
+    """Return a decoder of latents (rows, d), which stay as they are, to the recording's frames. What differs from the
+    recording's mean frame counts more."""
     torch.manual_seed(seed)
     decoder, generator = Decoder(config), np.random.default_rng(seed)
 
+    def drawn(count: int) -> tuple[np.ndarray, Tensor]:
+        rows = generator.integers(0, len(latents), count)
+        return rows, torch.from_numpy(recording.frames(rows, config.size)).permute(0, 3, 1, 2).float() / 255
+
+    mean = drawn(SEEN)[1].mean(0)
+
     def loss() -> Tensor:
-        rows = generator.integers(0, len(latents), BATCH)
-        wanted = torch.from_numpy(recording.frames(rows, config.size)).permute(0, 3, 1, 2).float() / 255
-        return F.mse_loss(decoder(latents[rows]), wanted)
+        rows, wanted = drawn(BATCH)
+        weight = 1 + MOVING * (wanted - mean).abs().amax(1, keepdim=True)
+        return (weight * (decoder(latents[rows]) - wanted).square()).mean()
 
     return fitted(decoder, loss, config.decoder_steps, RATE, DECAY, "drawing", report)

@@ -18,6 +18,7 @@ from wmagent.evals.two_room_words import tasked, words
 from wmagent.language.pixel_goals import lessons
 from wmagent.pixels.agent import PixelAgent
 from wmagent.pixels.goals import understand
+from wmagent.pixels.memory import Memory
 from wmagent.pixels.page import png
 from wmagent.pixels.planning import Pilot
 from wmagent.planning import GaussianCem
@@ -90,8 +91,11 @@ def test_bad_goals_are_named(goal: object, says: str) -> None:
 
 
 def test_without_words_a_goal_far_from_all_that_was_recorded_is_refused() -> None:
-    with pytest.raises(InputError, match="nothing was recorded within 8"):
+    with pytest.raises(InputError, match=r"nothing was recorded within 7\.79"):
         understand(MODEL, (112, 150))
+    assert MODEL.memory.positions is not None
+    metres = Memory(MODEL.memory.latents, MODEL.memory.positions / 100)  # other units: the same places, far as before
+    assert metres.far == pytest.approx(MODEL.memory.far / 100)
     with pytest.raises(InputError, match="need a reader"):
         understand(MODEL, "go to the other room", MODEL.memory.latents[0])
 

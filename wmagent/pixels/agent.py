@@ -129,7 +129,10 @@ class Journey:
             f"Block {odd.block}: not what was imagined (p = {odd.p:.3f}); planned anew." for odd in self.surprises
         ]
         outcome = "Reached" if self.reached else "Not reached"
-        lines.append(f"{outcome} after {len(self.actions)} blocks and {len(self.plans)} plans.")
+        done = [
+            f"{n} {one}{'' if n == 1 else 's'}" for n, one in ((len(self.actions), "block"), (len(self.plans), "plan"))
+        ]
+        lines.append(f"{outcome} after {' and '.join(done)}.")
         return " ".join(line for line in lines if line)
 
     def _repr_html_(self) -> str:

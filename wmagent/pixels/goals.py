@@ -17,7 +17,6 @@ from wmagent.pixels.reading import read_image
 from wmagent.pixels.recording import check_frames
 from wmagent.pixels.world_model import PixelModel
 
-FAR = 8.0  # units of positions: a goal with no recorded frame within this distance is refused
 Goal = str | Path | np.ndarray | Sequence[float]
 
 
@@ -132,10 +131,10 @@ def _there(model: PixelModel, position: Sequence[float], words: Words | None) ->
     said = ", ".join(f"{number:g}" for number in position)
     if words is not None:
         words.check(position)
-    if off > FAR:
+    if off > model.memory.far:
         raise InputError(
-            f"nothing was recorded within {FAR:g} of ({said}), the nearest frame is {off:.1f} away: it may lie in a "
-            "wall; choose a goal where something has been"
+            f"nothing was recorded within {model.memory.far:.3g} of ({said}), the nearest frame is {off:.3g} away: it "
+            "may lie in a wall; choose a goal where something has been"
         )
     where = f", in {words.place(position)}" if words is not None else ""
     return PixelGoal(latent, f"({said}){where}", tuple(position))

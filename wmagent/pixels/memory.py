@@ -12,6 +12,7 @@ from torch import Tensor
 from wmagent.errors import InputError
 
 KEPT = 4_000  # rows
+FAR = 0.04  # of the widest side of where things were recorded; 8 pixels in Two-Room
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,13 @@ class Memory:
         """Return at most so many rows, drawn evenly."""
         chosen = torch.randperm(len(latents), generator=torch.Generator().manual_seed(seed))[:most]
         return cls(latents[chosen].clone(), None if positions is None else positions[chosen].float().clone())
+
+    @property
+    def far(self) -> float:
+        """How far a position may be from all that were recorded, in their units, and count as one of them."""
+        if self.positions is None:
+            return 0.0
+        return FAR * float((self.positions.amax(0) - self.positions.amin(0)).max())
 
     def at(self, position: Sequence[float]) -> tuple[Tensor, float]:
         """Return the latent (d,) of the frame recorded nearest to a position (p,), and how far off it was.

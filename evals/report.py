@@ -236,8 +236,25 @@ def two_room_markdown(result: Mapping[str, Any]) -> str:
         surprised = [run["surprise"].get(f"{kind}_auroc") for kind in kinds]
         spent = run["training"]["cpu_seconds"], run["plan_cpu_seconds"]
         odd.append([run["seed"], run["probe_r2"], *surprised, *spent])
-    notes = "\n".join(f"- {note}" for note in runs[0]["notes"])
-    return f"{success}\n\n{table(about, odd)}\n\n{notes}"
+    notes = "\n".join(f"- {note}" for note in (*runs[0]["notes"], *(runs[0]["words"] or {"notes": ()})["notes"]))
+    parts = [success, table(about, odd), _said_goals(runs), notes]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _said_goals(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Return how goals in words did beside the same goals as frames, by seed; nothing where they were not asked."""
+    rows = []
+    for run in runs:
+        if said := run["words"]:
+            near = [f"{100 * cell['near']['share']:.1f}" for cell in said["success"].values()]
+            understood = [f"{100 * cell['right']['share']:.1f}" for cell in said["understood"].values()]
+            refused = 100 * said["understood"]["fresh"]["refused_off_topic"]["share"]
+            rows.append([run["seed"], said["settings"]["pairs"], *near, *understood, f"{refused:.1f}"])
+    if not rows:
+        return ""
+    first = next(run["words"] for run in runs if run["words"])
+    heads = [f"% near, {name}" for name in first["success"]] + [f"% understood, {name}" for name in first["understood"]]
+    return table(("seed", "n", *heads, "% off topic refused"), rows)
 
 
 _MARKDOWN = {

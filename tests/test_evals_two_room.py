@@ -41,3 +41,23 @@ def test_a_small_run_measures_everything(tmp_path: Path, monkeypatch: pytest.Mon
     both = pooled([result, result])
     assert both["+25"]["ours"]["n"] == 8
     assert "strict +25" in two_room_markdown(result)
+
+
+def test_goals_in_words_stand_in_the_tables_beside_frames() -> None:
+    def near(share: float) -> dict[str, object]:
+        return {"near": {"share": share}}
+
+    said = {
+        "success": {"frames": near(1.0), "words": near(0.95)},
+        "understood": {"fresh": {"right": {"share": 0.9}, "refused_off_topic": {"share": 0.8}}},
+        "settings": {"pairs": 20},
+        "notes": ["how words were measured"],
+    }
+    cell = {"solved": 0.5, "n": 20, "interval": [0.3, 0.7]}
+    run = {"seed": 4, "success": {"+25": {"ours": cell}}, "probe_r2": None, "surprise": {}, "notes": [], "words": said,
+           "training": {"cpu_seconds": 1}, "plan_cpu_seconds": 0.1}  # fmt: skip
+    written = two_room_markdown(run)
+    assert "| seed | n | % near, frames | % near, words | % understood, fresh | % off topic refused |" in written
+    assert "| 4 | 20 | 100.0 | 95.0 | 90.0 | 80.0 |" in written
+    assert "- how words were measured" in written
+    assert "% near" not in two_room_markdown(run | {"words": None})

@@ -35,7 +35,8 @@ def test_no_call_of_the_library_unpickles_or_runs_text() -> None:
             if not isinstance(node, ast.Call):
                 continue
             called = ast.unparse(node.func)
-            if called in CALLS | LOADERS or called == "os.system":
+            plain = ("allow_pickle", "False") in {(word.arg, ast.unparse(word.value)) for word in node.keywords}
+            if called in CALLS | LOADERS | {"os.system"} and not (called == "np.load" and plain):
                 wrong.append(f"{where}: calls {called}")
             for keyword in node.keywords:
                 told = ast.unparse(keyword.value)

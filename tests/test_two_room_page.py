@@ -30,7 +30,8 @@ PLAYED = Played(np.array([True, False, True]), 3, 0.1)
 CELL = {"solved": 0.6667, "n": 3, "interval": [0.2077, 0.9385]}
 WORDS = {"success": {"words": {"near": {"share": 0.5, "n": 4, "interval": [0.15, 0.85]},
                                "inside": {"share": 0.25, "n": 4, "interval": [0.0456, 0.6994]}}},
-         "settings": {"pairs": 4}}  # fmt: skip
+         "understood": {"fresh": {"right": {"share": 0.5}, "refused_off_topic": {"share": 1.0}}},
+         "settings": {"pairs": 4}, "notes": []}  # fmt: skip
 RESULT: dict[str, Any] = {
     "eval": "two-room",
     "seed": 3,

@@ -30,7 +30,7 @@ class Wording:
 
 def _read(name: str) -> Wording:
     text = files("wmagent.worlds.two_room").joinpath(f"{name}.yaml").read_text("utf-8")
-    found = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return Wording(**{part: _tuples(ways) for part, ways in found.items()})
 
 

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wmagent.domain.event_log import EventLog
+from wmagent.domain.progress import Progress
 from wmagent.evals.event_baselines import Boosted
 from wmagent.evals.event_lstm import Lstm
 from wmagent.evals.event_split import Split
 from wmagent.events.following import Followed, follow
 from wmagent.events.histories import Histories
 from wmagent.events.process_model import ProcessModel
-from wmagent.model.training import Progress
 
 OURS = "wmagent, online"
 

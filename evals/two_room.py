@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from wmagent.domain.progress import Report
 from wmagent.evals.measure import versions
 from wmagent.evals.metrics import share_interval
 from wmagent.evals.two_room_page import said_plan, walks_of, write_page
@@ -20,7 +21,6 @@ from wmagent.evals.two_room_words import words
 from wmagent.language.pixel_goals import learn_words
 from wmagent.latent.threads import single_thread
 from wmagent.model.snapshots import remove
-from wmagent.model.training import Report
 from wmagent.pixels.config import PixelConfig, changed
 from wmagent.pixels.planning import Pilot
 from wmagent.pixels.world_model import PixelModel

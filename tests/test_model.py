@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from wmagent.domain.progress import Progress
 from wmagent.domain.types import Action, Condition, Observation, Transition
 from wmagent.errors import CheckpointError, InputError, OutOfDomain
 from wmagent.latent.protocols import Dynamics
 from wmagent.model.config import ModelConfig
-from wmagent.model.training import Progress
 from wmagent.model.world_model import WorldModel
 
 TINY = ModelConfig(width=32, steps=250, batch=64, warmup=20, ensemble=4)

@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from tests.test_model import tickets
+from wmagent.domain.progress import Progress
 from wmagent.errors import InputError
 from wmagent.model.config import ModelConfig
 from wmagent.model.processes import BatchNorm, accelerating
 from wmagent.model.regularizers import sigreg
-from wmagent.model.training import Progress
 from wmagent.model.world_model import WorldModel
 from wmagent.pixels.config import PixelConfig, preset
 from wmagent.pixels.network import PixelNetwork

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,10 +53,9 @@ def snapshots_beside(out: Path, resume: bool) -> Iterator[Path | None]:
 
 def from_pixels(path: Path) -> bool:
     """Return whether a folder says that its model was learned from pixels; opening it checks the rest."""
-    try:
-        return json.loads((path / "config.json").read_text("utf-8"))["kind"] == "pixel-model"
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    from wmagent.service.opening import PIXELS, kind_of
+
+    return kind_of(path) == PIXELS
 
 
 def open_model(path: Path) -> WorldModel:

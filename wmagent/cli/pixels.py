@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from wmagent.cli.output import messages, note, show, show_json
 from wmagent.cli.parts import snapshots_beside
-from wmagent.cli.progress import Step, learning_bar
+from wmagent.cli.progress import learning_bar
+from wmagent.domain.progress import Progress
 from wmagent.errors import InputError, shortened
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _teach(model: PixelModel, world: TwoRoom, seed: int, progress: Any) -> str:
 
     try:
         model.language = RoomLanguage.learn(
-            model, world, seed, lambda done, total, loss: progress(Step("words", done, total, f"loss {loss:.3f}"))
+            model, world, seed, lambda done, total, loss: progress(Progress("words", done, total, f"loss {loss:.3f}"))
         )
     except InputError as error:
         return str(error)

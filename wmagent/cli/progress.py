@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
+
+from wmagent.domain.progress import Progress, Report
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-class Report(Protocol):
-    """What learning says of itself while it runs."""
-
-    @property
-    def stage(self) -> str: ...
-    @property
-    def done(self) -> int: ...
-    @property
-    def total(self) -> int: ...
-    @property
-    def message(self) -> str: ...
-    @property
-    def metrics(self) -> dict[str, float]: ...
-
-
-@dataclass(frozen=True)
-class Step:
-    """A report of work that tells only how far it is."""
-
-    stage: str
-    done: int
-    total: int
-    message: str = ""
-    metrics: dict[str, float] = field(default_factory=dict)
-
-
 @contextmanager
-def learning_bar(console: Console) -> Iterator[Callable[[Report], None]]:
+def learning_bar(console: Console) -> Iterator[Report]:
     """Show one bar per stage while the block runs; in a log, one line per quarter."""
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
     columns = (
         TextColumn("{task.description:<22}", markup=False),
@@ -52,9 +28,9 @@ def learning_bar(console: Console) -> Iterator[Callable[[Report], None]]:
     )
     bars: dict[str, TaskID] = {}
     quarters: dict[str, int] = {}
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Bars(*columns, console=console, disable=not console.is_terminal) as bar:
 
-        def report(step: Report) -> None:
+        def report(step: Progress) -> None:
             total = max(step.total, 1)
             numbers = "  ".join(f"{name} {number:.3f}" for name, number in list(step.metrics.items())[:3])
             if step.stage not in bars:

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from wmagent.cli.output import AsJson, Seed, command, messages, note, show, show_json
-from wmagent.cli.progress import Step, learning_bar
+from wmagent.cli.progress import learning_bar
+from wmagent.domain.progress import Progress
 from wmagent.errors import InputError
 
 app = typer.Typer(
@@ -208,7 +209,7 @@ def walks(
     with learning_bar(messages()) as progress:
         made = collect(
             TwoRoom(strict=strict), count, seed, out=out, **drawn,
-            progress=lambda done, total: progress(Step("walking", done, total)),
+            progress=lambda done, total: progress(Progress("walking", done, total)),
         )  # fmt: skip
     rows = len(made.positions)
     if as_json:

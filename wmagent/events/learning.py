@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from wmagent.domain.progress import Progress, Report
 from wmagent.events.histories import Histories
 from wmagent.events.network import HistoryNetwork, Read
 from wmagent.events.settings import EventSettings
 from wmagent.events.targets import NOTHING, Bins, Targets
 from wmagent.latent.freed import give_back
 from wmagent.model.regularizers import sigreg
-from wmagent.model.training import Progress, Report
 
 log = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wmagent.domain.event_log import HOUR, EventLog, rows_of
+from wmagent.domain.progress import Report
 from wmagent.errors import InputError, checked_seed
 from wmagent.events.counts import Counts, Remembered
 from wmagent.events.drafting import draft
@@ -31,7 +32,6 @@ from wmagent.events.settings import EventSettings, event_preset
 from wmagent.events.targets import Bins, targets
 from wmagent.events.trees import Trees, table
 from wmagent.model.regularizers import collapse_meters
-from wmagent.model.training import Report
 
 HELD_OUT = 0.2  # of the cases, the latest to start: for patience, weights and calibration
 METERED = 500  # held-out cases whose latents are measured for collapse

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wmagent.domain.progress import Progress, Report
 from wmagent.domain.types import Transition
 from wmagent.errors import InputError, checked_seed
 from wmagent.latent.threads import single_thread
@@ -28,7 +29,7 @@ from wmagent.model.precedents import STRENGTHS, Precedents
 from wmagent.model.questions import log_probs
 from wmagent.model.snapshots import Snapshots
 from wmagent.model.tables import FactTable, Rows, bootstrap, case_ids, duration_grid, rarity_weights
-from wmagent.model.training import Progress, Report, Trainer
+from wmagent.model.training import Trainer
 from wmagent.model.vocabulary import Vocabulary
 from wmagent.model.world_model import WorldModel
 from wmagent.registry import resolve

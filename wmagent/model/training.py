@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from wmagent.domain.progress import Progress, Report
 from wmagent.model.config import ModelConfig
 from wmagent.model.network import Network, Words
 from wmagent.model.outcomes import Codebook
@@ -21,20 +21,6 @@ from wmagent.model.tables import FactTable, Rows, bootstrap
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-
-@dataclass(frozen=True)
-class Progress:
-    """One report of long work: what is being done, how far it is, and what it measures."""
-
-    stage: str
-    done: int
-    total: int
-    message: str = ""
-    metrics: dict[str, float] = field(default_factory=dict)
-
-
-Report = Callable[[Progress], None]
 
 
 @dataclass

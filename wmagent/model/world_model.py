@@ -29,7 +29,7 @@ from wmagent.model.vocabulary import Vocabulary, fact_sentence
 from wmagent.words.thesaurus import blended
 
 if TYPE_CHECKING:
-    from wmagent.model.training import Report
+    from wmagent.domain.progress import Report
     from wmagent.model.transfer import Wording
 
 MICRO_BATCH = 256  # pairs per pass of the network: activations stay in cache

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmagent.model.training import Report
+from wmagent.domain.progress import Report
 from wmagent.pixels.config import PixelConfig
 from wmagent.pixels.fitting import fitted
 from wmagent.pixels.recording import Recording

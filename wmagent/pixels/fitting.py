@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from wmagent.model.training import Progress, Report
+from wmagent.domain.progress import Progress, Report
 
 Part = TypeVar("Part", bound=nn.Module)
 

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wmagent.domain.progress import Progress, Report
 from wmagent.errors import InputError
 from wmagent.latent.threads import single_thread
 from wmagent.model.snapshots import Snapshots
-from wmagent.model.training import Progress, Report
 from wmagent.pixels.config import PixelConfig
 from wmagent.pixels.decoder import learn_decoder
 from wmagent.pixels.memory import Memory

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wmagent.pixels.reading import resized
 from wmagent.report.markup import Html, join, section, table, tag
 from wmagent.report.notebook import looked_at
 from wmagent.report.page import document, write_report
@@ -54,10 +55,8 @@ def png(frame: np.ndarray, most: int = LARGE) -> str:
     page itself."""
     from PIL import Image
 
-    written, image = io.BytesIO(), Image.fromarray(frame)
-    if len(frame) > most:
-        image = image.resize((most, most), Image.Resampling.BOX)
-    image.save(written, "png")
+    written = io.BytesIO()
+    Image.fromarray(resized(frame, min(most, len(frame)))).save(written, "png")
     return "data:image/png;base64," + base64.b64encode(written.getvalue()).decode("ascii")
 
 

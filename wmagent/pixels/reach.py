@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wmagent.model.training import Report
+from wmagent.domain.progress import Report
 from wmagent.pixels.fitting import fitted
 
 HIDDEN, BATCH, RATE, DECAY = 256, 512, 1e-3, 1e-3

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from wmagent.domain.progress import Progress, Report
 from wmagent.errors import InputError
 from wmagent.model.processes import accelerating, averaged
 from wmagent.model.regularizers import collapse_meters
 from wmagent.model.snapshots import SAVE_EVERY, Snapshots, optimizer_tensors, restore_optimizer
-from wmagent.model.training import Progress, Report
 from wmagent.pixels.network import PixelNetwork
 from wmagent.pixels.recording import Windows
 

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from wmagent.domain.progress import Report
 from wmagent.errors import InputError, checked_seed
 from wmagent.latent.protocols import Latent
-from wmagent.model.training import Report
 from wmagent.pixels.config import PixelConfig, preset
 from wmagent.pixels.decoder import Decoder
 from wmagent.pixels.memory import Memory

@@ -16,7 +16,7 @@ from wmagent.service.tools import Answered, Toolbox
 if TYPE_CHECKING:
     from wmagent.domain.event_log import EventLog
 
-PROCESS, WORLD = "process-model", "wmagent.world-model"
+PROCESS, WORLD, PIXELS = "process-model", "wmagent.world-model", "pixel-model"
 
 
 def open_toolbox(path: Path, log: EventLog | None = None, planner: str = "best-first") -> Toolbox:
@@ -59,12 +59,19 @@ def _elsewhere(question: Any, key: str) -> Answered:
     raise AssertionError("answered by a process of its own")
 
 
+def kind_of(path: Path) -> str | None:
+    """Return the kind of model that a folder says it holds, None where it says none; opening it checks the rest."""
+    try:
+        return str(json.loads((path / "config.json").read_text("utf-8"))["kind"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _kind(path: Path, with_log: bool) -> str:
     """Return the kind of a model folder; CheckpointError where it is none, InputError where it lacks a log."""
-    try:
-        kind = str(json.loads((path / "config.json").read_text("utf-8"))["kind"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise CheckpointError(f"{path} is no learned model: it has no readable config.json") from None
+    kind = kind_of(path)
+    if kind is None:
+        raise CheckpointError(f"{path} is no learned model: it has no readable config.json")
     if kind not in (PROCESS, WORLD):
         raise other_kind(path, kind, WORLD, PROCESS)
     if kind == PROCESS and not with_log:
